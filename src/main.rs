@@ -1,0 +1,22 @@
+//! doppelray: train on your X-rays, share their doubles.
+
+mod cmd;
+mod console;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Keeps its pages: fresh memory costs half of a training step on virtual machines.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = cmd::Cli::parse();
+    console::start_log();
+    match std::panic::catch_unwind(|| cmd::run(cli)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => console::report(&error),
+        Err(_) => console::report_bug(),
+    }
+}
