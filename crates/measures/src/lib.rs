@@ -2,4 +2,10 @@
 //!
 //! Nothing here reads a file or knows a neural network.
 
+pub mod features;
+pub mod frechet;
+pub mod moments;
+pub mod prdc;
 pub mod rng;
+
+pub use features::{FeatureError, Features};
