@@ -2,6 +2,8 @@
 //!
 //! Nothing here reads a file or knows a neural network.
 
+pub mod compare;
+pub mod estimate;
 pub mod features;
 pub mod frechet;
 pub mod moments;
