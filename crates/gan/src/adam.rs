@@ -1,0 +1,98 @@
+//! Adam (Kingma and Ba 2015) in one pass over plain values, with a state that a checkpoint can hold by name.
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Gradients, Tensor};
+
+use crate::parameters::{Array, Parameters, Path, plain, replace, values};
+
+/// Step size and decay rates.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdamConfig {
+    /// Step size.
+    pub rate: f32,
+    /// Decay of the first moment.
+    pub beta_1: f32,
+    /// Decay of the second moment.
+    pub beta_2: f32,
+}
+
+/// Keeps the denominator from 0; Adam's usual value.
+const EPSILON: f32 = 1e-8;
+
+/// First and second moments of every parameter, and how many steps were taken.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Adam {
+    /// Steps taken.
+    pub steps: u64,
+    /// First moments.
+    pub first: Parameters,
+    /// Second moments.
+    pub second: Parameters,
+}
+
+impl Adam {
+    /// The module after one step down the gradients. Parameters without a gradient stay as they are.
+    pub fn step<M: Module>(&mut self, config: AdamConfig, module: M, gradients: &Gradients) -> M {
+        self.steps += 1;
+        let correction = |beta: f32| 1.0 - f64::from(beta).powf(self.steps as f64) as f32;
+        let rule = Rule { config, first: correction(config.beta_1), second: correction(config.beta_2) };
+        module.map(&mut Step { path: Path::default(), rule, state: self, gradients })
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Rule {
+    config: AdamConfig,
+    first: f32,
+    second: f32,
+}
+
+impl Rule {
+    fn apply(self, value: &mut f32, gradient: f32, [first, second]: [&mut f32; 2]) {
+        let AdamConfig { rate, beta_1, beta_2 } = self.config;
+        *first += (1.0 - beta_1) * (gradient - *first);
+        *second += (1.0 - beta_2) * (gradient * gradient - *second);
+        *value -= rate * (*first / self.first) / ((*second / self.second).sqrt() + EPSILON);
+    }
+}
+
+struct Step<'a> {
+    path: Path,
+    rule: Rule,
+    state: &'a mut Adam,
+    gradients: &'a Gradients,
+}
+
+impl ModuleMapper for Step<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.enter(name);
+    }
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.exit();
+    }
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(gradient) = param.val().grad(self.gradients) else { return param };
+        let gradient = values(gradient);
+        let tensor = plain(param.val());
+        let zeros = || Array { shape: tensor.dims().to_vec(), values: vec![0.0; gradient.len()] };
+        let name = self.path.join();
+        let first = self.state.first.entry(name.clone()).or_insert_with(zeros);
+        let second = self.state.second.entry(name).or_insert_with(zeros);
+        let mut weights = values(tensor.clone());
+        let moments = first.values.iter_mut().zip(&mut second.values);
+        for ((weight, gradient), (first, second)) in weights.iter_mut().zip(gradient).zip(moments) {
+            self.rule.apply(weight, gradient, [first, second]);
+        }
+        replace(param, weights)
+    }
+}
+
+/// Moves `average` a share of `1 - decay` towards `current`, name by name.
+pub fn follow(average: &mut Parameters, current: &Parameters, decay: f32) {
+    for (name, array) in average {
+        for (slow, fast) in array.values.iter_mut().zip(&current[name].values) {
+            *slow += (1.0 - decay) * (fast - *slow);
+        }
+    }
+}

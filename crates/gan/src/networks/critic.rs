@@ -1,0 +1,75 @@
+//! The critic: a radiograph and a grade to a score, and the gradient of that score at the radiograph.
+//!
+//! Made of linear maps and leaky ReLUs alone, without normalisation (Gulrajani et al. 2017), so the gradient at
+//! its input is the chain of transposed maps, masked by the signs of the activations. It is written here as a
+//! forward computation; one backward pass through it then gives the gradient of a penalty on it.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use burn::tensor::activation::leaky_relu;
+use serde::{Deserialize, Serialize};
+
+use super::generator::rows;
+use super::{Conv, SLOPE};
+use crate::parameters::Init;
+
+/// Shape of the critic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CriticConfig {
+    /// Output channels of each 4x4 convolution of stride 2.
+    pub channels: Vec<usize>,
+}
+
+/// The network.
+#[derive(Module, Debug)]
+pub struct Critic {
+    convs: Vec<Conv>,
+    direction: Param<Tensor<2>>,
+    offset: Param<Tensor<2>>,
+}
+
+impl CriticConfig {
+    /// A critic of `size` x `size` images of `grades` grades.
+    pub fn init(&self, init: &mut Init, grades: usize, size: usize) -> Critic {
+        let inputs = std::iter::once(&1).chain(&self.channels);
+        let widths: Vec<[usize; 2]> = inputs.zip(&self.channels).map(|(i, o)| [*i, *o]).collect();
+        let side = size >> self.channels.len();
+        let features = self.channels.last().expect("settings were checked") * side * side;
+        Critic {
+            convs: widths.into_iter().map(|w| Conv::halving(init, w)).collect(),
+            direction: init.normal([grades, features], (1.0 / features as f32).sqrt()),
+            offset: init.zeros([grades, 1]),
+        }
+    }
+}
+
+impl Critic {
+    /// Images `[b, 1, s, s]` and their grades to scores `[b, 1]`: a projection onto the grade's own direction.
+    pub fn forward(&self, images: Tensor<4>, grades: &[usize]) -> Tensor<2> {
+        let features = self.convs.iter().fold(images, |x, conv| leaky_relu(conv.forward(x), SLOPE));
+        let directions = rows(&self.direction.val(), grades); // [b, f]
+        (features.flatten::<2>(1, 3) * directions).sum_dim(1) + rows(&self.offset.val(), grades)
+    }
+
+    /// The gradient of each image's score at the image, `[b, 1, s, s]`, itself differentiable in the parameters.
+    ///
+    /// The masks are constants: their derivative is 0 wherever it exists.
+    pub fn input_gradient(&self, images: Tensor<4>, grades: &[usize]) -> Tensor<4> {
+        let mut masks = Vec::new();
+        let mut sizes = Vec::new();
+        let mut x = images;
+        for conv in &self.convs {
+            let [_, _, height, width] = x.dims();
+            sizes.push([height, width]);
+            let before = conv.forward(x).detach();
+            masks.push(before.clone().greater_elem(0.0).float() * (1.0 - SLOPE) + SLOPE);
+            x = leaky_relu(before, SLOPE);
+        }
+        let mut gradient = rows(&self.direction.val(), grades).reshape(x.dims());
+        for (conv, (mask, size)) in self.convs.iter().zip(masks.into_iter().zip(sizes)).rev() {
+            gradient = conv.transpose(gradient * mask, size);
+        }
+        gradient
+    }
+}

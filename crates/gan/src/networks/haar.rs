@@ -1,0 +1,27 @@
+//! The two-dimensional Haar transform: an image as four sub-bands of half its size.
+
+use burn::tensor::Tensor;
+
+/// Four sub-bands (mean, and horizontal, vertical and diagonal detail), `[b, 4, h, w]`, to the image `[b, 1, 2h, 2w]`.
+///
+/// The mean band enters with weight 1 and each detail band with 1/2, so an image of mean 0 and 1 needs bands of
+/// about that size.
+pub fn inverse(bands: Tensor<4>) -> Tensor<4> {
+    let [batch, _, height, width] = bands.dims();
+    let band = |i: usize| bands.clone().narrow(1, i, 1); // [b, 1, h, w]
+    let (mean, across, down, diagonal) = (band(0), band(1) * 0.5, band(2) * 0.5, band(3) * 0.5);
+    let top = mean.clone() + across.clone();
+    let bottom = mean - across;
+    let left = down.clone() + diagonal.clone();
+    let right = down - diagonal;
+    let corners = [
+        top.clone() + left.clone(),
+        top - left,
+        bottom.clone() + right.clone(),
+        bottom - right,
+    ];
+    Tensor::cat(corners.to_vec(), 1) // [b, 4, h, w]
+        .reshape([batch, 2, 2, height, width])
+        .permute([0, 3, 1, 4, 2]) // [b, h, 2, w, 2]
+        .reshape([batch, 1, 2 * height, 2 * width])
+}

@@ -1,0 +1,173 @@
+//! The settings of a run: a preset, changed by `key=value`, checked once.
+
+use serde::{Deserialize, Serialize};
+
+use crate::adam::AdamConfig;
+use crate::error::{Error, Result};
+use crate::networks::critic::CriticConfig;
+use crate::networks::generator::GeneratorConfig;
+
+/// Everything that decides what a run does, besides its data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The preset that these began as.
+    pub preset: String,
+    /// Width and height of the images, in pixels.
+    pub size: usize,
+    /// Keys all randomness of the run.
+    pub seed: u64,
+    /// The grades that are learned, ascending.
+    pub grades: Vec<u8>,
+    /// Images a step.
+    pub batch: usize,
+    /// Exponent on a grade's count that gives its share of a batch: 1 natural, 0 even.
+    pub balance: f64,
+    /// Steps of the critic for one of the generator.
+    pub critic_steps: u64,
+    /// Weight of the gradient penalty.
+    pub penalty: f32,
+    /// Thousands of real images after which the average generator has forgotten half.
+    pub ema_kimg: f64,
+    /// Thousands of real images after which training ends.
+    pub kimg: f64,
+    /// Thousands of real images between two ticks: a line in the log, a grid of samples, a checkpoint.
+    pub tick_kimg: f64,
+    /// Ticks between two snapshots.
+    pub snapshot_ticks: u64,
+    /// The optimiser of both networks.
+    pub adam: AdamConfig,
+    /// The generator.
+    pub generator: GeneratorConfig,
+    /// The critic.
+    pub critic: CriticConfig,
+}
+
+/// The presets, by name.
+pub const PRESETS: [(&str, &str); 2] =
+    [("tiny", include_str!("presets/tiny.toml")), ("paper", include_str!("presets/paper.toml"))];
+
+impl Settings {
+    /// A preset with some settings replaced, each as `key=value`, `key` with dots: `adam.rate=1e-4`.
+    pub fn resolve(preset: &str, changes: &[String]) -> Result<Self> {
+        let known = PRESETS.map(|(name, _)| name);
+        let Some((_, text)) = PRESETS.iter().find(|(name, _)| *name == preset) else {
+            return Err(Error::Setting(format!("preset: `{preset}` is unknown; choose one of {}", known.join(", "))));
+        };
+        let mut table: toml::Table = text.parse().expect("presets are valid TOML");
+        for change in changes {
+            apply(&mut table, change)?;
+        }
+        let settings: Self = table.try_into().map_err(|e| Error::Setting(describe(&e)))?;
+        settings.check().map(|()| settings)
+    }
+
+    /// Images seen after `steps` steps.
+    pub fn seen(&self, steps: u64) -> u64 {
+        steps * self.batch as u64
+    }
+
+    /// The step at which training ends.
+    pub fn last_step(&self) -> u64 {
+        self.steps_in(self.kimg)
+    }
+
+    /// Steps between two ticks.
+    pub fn tick_steps(&self) -> u64 {
+        self.steps_in(self.tick_kimg)
+    }
+
+    /// The share of the average generator that survives a step.
+    pub fn ema_decay(&self) -> f32 {
+        0.5f64.powf(self.batch as f64 / (self.ema_kimg * 1000.0)) as f32
+    }
+
+    fn steps_in(&self, kimg: f64) -> u64 {
+        ((kimg * 1000.0 / self.batch as f64).ceil() as u64).max(1)
+    }
+
+    fn check(&self) -> Result<()> {
+        let levels = self.generator.channels.len().max(self.critic.channels.len());
+        let rules = [
+            (self.size >= 1 << self.critic.channels.len() && self.size <= 1024, "size: 2^levels..=1024"),
+            (!self.grades.is_empty() && self.grades.is_sorted_by(|a, b| a < b), "grades: ascending, not empty"),
+            (self.grades.iter().all(|g| *g <= 4), "grades: 0..=4"),
+            ((1..=1024).contains(&self.batch), "batch: 1..=1024"),
+            ((0.0..=1.0).contains(&self.balance), "balance: 0..=1"),
+            ((1..=100).contains(&self.critic_steps), "critic_steps: 1..=100"),
+            (self.penalty >= 0.0 && self.penalty.is_finite(), "penalty: finite, not negative"),
+            (self.ema_kimg > 0.0 && self.ema_kimg.is_finite(), "ema_kimg: positive"),
+            (self.kimg > 0.0 && self.kimg <= 1e9, "kimg: positive, at most 1e9"),
+            (self.tick_kimg > 0.0 && self.tick_kimg <= 1e9, "tick_kimg: positive, at most 1e9"),
+            (self.snapshot_ticks > 0, "snapshot_ticks: at least 1"),
+            (self.adam.rate > 0.0 && self.adam.rate < 1.0, "adam.rate: between 0 and 1"),
+            ((0.0..1.0).contains(&self.adam.beta_1), "adam.beta_1: 0..1"),
+            ((0.0..1.0).contains(&self.adam.beta_2), "adam.beta_2: 0..1"),
+            (self.generator.latent > 0 && self.generator.latent <= 4096, "generator.latent: 1..=4096"),
+            (self.generator.embedding > 0 && self.generator.embedding <= 4096, "generator.embedding: 1..=4096"),
+            ((1..=10).contains(&levels), "channels: 1 to 10 levels"),
+            (widths_fit(&self.generator.channels), "generator.channels: each 1..=4096"),
+            (widths_fit(&self.critic.channels), "critic.channels: each 1..=4096"),
+        ];
+        match rules.iter().find(|(holds, _)| !holds) {
+            Some((_, rule)) => Err(Error::Setting(format!("out of range: {rule}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn widths_fit(channels: &[usize]) -> bool {
+    !channels.is_empty() && channels.iter().all(|c| (1..=4096).contains(c))
+}
+
+fn describe(error: &toml::de::Error) -> String {
+    error.message().replace('\n', " ")
+}
+
+/// Sets one dotted key, which must be there already, to a TOML value of the same type.
+fn apply(table: &mut toml::Table, change: &str) -> Result<()> {
+    let refuse = |why: &str| Error::Setting(format!("`{change}`: {why}"));
+    let (key, text) = change.split_once('=').ok_or_else(|| refuse("write it as key=value"))?;
+    let parsed: toml::Table = format!("value = {text}")
+        .parse()
+        .or_else(|_| format!("value = {text:?}").parse())
+        .map_err(|_| refuse("the value is not valid TOML"))?;
+    let (path, last) = key.rsplit_once('.').map_or((None, key), |(path, last)| (Some(path), last));
+    let mut table = table;
+    for part in path.into_iter().flat_map(|p| p.split('.')) {
+        table = table.get_mut(part).and_then(|v| v.as_table_mut()).ok_or_else(|| refuse("there is no such key"))?;
+    }
+    let names = table.keys().cloned().collect::<Vec<_>>().join(", ");
+    let slot = table.get_mut(last).ok_or_else(|| refuse(&format!("there is no such key; there are {names}")))?;
+    *slot = match (&*slot, parsed["value"].clone()) {
+        (toml::Value::Float(_), toml::Value::Integer(whole)) => toml::Value::Float(whole as f64),
+        (old, new) if old.same_type(&new) => new,
+        (old, new) => return Err(refuse(&format!("expected {}, found {}", old.type_str(), new.type_str()))),
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_resolves_and_knows_its_name() {
+        for (name, _) in PRESETS {
+            assert_eq!(Settings::resolve(name, &[]).unwrap().preset, name);
+        }
+    }
+
+    #[test]
+    fn a_change_replaces_a_setting_and_an_unknown_one_is_named() {
+        let changes = ["adam.rate=1e-3".into(), "penalty=5".into(), "generator.channels=[8, 4]".into()];
+        let settings = Settings::resolve("tiny", &changes).unwrap();
+        assert_eq!((settings.adam.rate, settings.penalty), (1e-3, 5.0));
+        assert_eq!(settings.generator.channels, [8, 4]);
+        let message = |change: &str| Settings::resolve("tiny", &[change.into()]).unwrap_err().to_string();
+        assert!(message("adam.rte=1").contains("there are beta_1, beta_2, rate"), "{}", message("adam.rte=1"));
+        assert!(message("batch=many").contains("expected integer"), "{}", message("batch=many"));
+        assert!(message("batch=0").contains("batch: 1..=1024"));
+        assert!(message("grades=[4,0]").contains("ascending"));
+    }
+}

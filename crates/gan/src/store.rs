@@ -1,0 +1,71 @@
+//! Arrays in safetensors files: data, never code. Every length is checked against the file before it is believed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use doppelray_images::files;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+use crate::parameters::{Array, Parameters};
+
+/// The header's key under which our own metadata stands, as JSON.
+const KEY: &str = "doppelray";
+
+/// Writes arrays and metadata to `path`, whole.
+pub fn write(path: &Path, arrays: &Parameters, about: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_string(about).expect("metadata are plain values");
+    let bytes: Vec<(&String, &Vec<usize>, Vec<u8>)> = arrays
+        .iter()
+        .map(|(name, array)| (name, &array.shape, array.values.iter().flat_map(|v| v.to_le_bytes()).collect()))
+        .collect();
+    let views = bytes.iter().map(|(name, shape, bytes)| {
+        (name, TensorView::new(Dtype::F32, shape.to_vec(), bytes).expect("shape and values agree"))
+    });
+    let header = [(KEY.to_owned(), json)].into_iter().collect();
+    let whole = safetensors::serialize(views, Some(header)).expect("names are unique");
+    files::write_whole(path, |file| file.write_all(&whole)).map_err(Error::file(path))
+}
+
+/// Reads arrays and metadata back.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<(Parameters, T)> {
+    let bytes = fs::read(path).map_err(Error::file(path))?;
+    let bad = |reason: String| Error::content(path, reason);
+    let damaged = |e| bad(format!("not a whole safetensors file ({e}); copy it again from where it was made"));
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+    let json = header
+        .metadata()
+        .as_ref()
+        .and_then(|m| m.get(KEY))
+        .ok_or_else(|| bad("holds tensors, but was not written by doppelray".into()))?;
+    let about = serde_json::from_str(json)
+        .map_err(|e| bad(format!("its header is not understood ({e}); it may be of another version")))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    let arrays: Result<BTreeMap<_, _>> = file
+        .iter()
+        .map(|(name, view)| {
+            if view.dtype() != Dtype::F32 {
+                return Err(bad(format!("tensor `{name}` is {:?}, expected F32", view.dtype())));
+            }
+            let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            Ok((name.to_owned(), Array { shape: view.shape().to_vec(), values: values.collect() }))
+        })
+        .collect();
+    Ok((arrays?, about))
+}
+
+/// The arrays with their names behind `prefix`.
+pub fn under(prefix: &str, arrays: &Parameters) -> impl Iterator<Item = (String, Array)> {
+    arrays.iter().map(move |(name, array)| (format!("{prefix}/{name}"), array.clone()))
+}
+
+/// The arrays whose names stand behind `prefix`, without it.
+pub fn below(prefix: &str, arrays: &Parameters) -> Parameters {
+    let strip = |(name, array): (&String, &Array)| {
+        Some((name.strip_prefix(prefix)?.strip_prefix('/')?.to_owned(), array.clone()))
+    };
+    arrays.iter().filter_map(strip).collect()
+}
