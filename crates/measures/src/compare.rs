@@ -97,7 +97,11 @@ pub struct Figures {
 /// what the choice of the images that span them adds is not in it. The Frechet distance's resamples the images,
 /// by units ([`distance_estimate`]). The floor halves the real images by units, [`Settings::halvings`] times; both
 /// sides of it, and the synthetic images beside it, number `min(half the real images, synthetic images)`.
-pub fn compare(real: &Features, synthetic: &Features, settings: &Settings) -> Result<Comparison, FeatureError> {
+pub fn compare(
+    real: &Features,
+    synthetic: &Features,
+    settings: &Settings,
+) -> Result<Comparison, FeatureError> {
     real.same_space(synthetic)?;
     let few = real.len().min(synthetic.len());
     let equal_count = equal_count(real, synthetic, settings)?;

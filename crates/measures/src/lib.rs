@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a file or knows a neural network.
 
+pub mod bank;
 pub mod compare;
 pub mod estimate;
 pub mod features;

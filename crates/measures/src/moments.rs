@@ -120,9 +120,8 @@ mod tests {
     #[test]
     fn merged_parts_equal_the_whole() {
         let whole = set(1, 700);
-        let part = |range: std::ops::Range<usize>| {
-            Moments::of(&whole.select(&range.collect::<Vec<_>>())).unwrap()
-        };
+        let part =
+            |range: std::ops::Range<usize>| Moments::of(&whole.select(&range.collect::<Vec<_>>())).unwrap();
         close(&part(0..300).merge(&part(300..700)).unwrap(), &Moments::of(&whole).unwrap());
     }
 

@@ -69,7 +69,9 @@ pub fn indicators(real: &Features, synthetic: &Features, k: usize) -> Result<Ind
     let (real_radii, synthetic_radii) = (real.radii(k), synthetic.radii(k));
     let strips: Vec<Strip> = (0..real.blocks.len())
         .into_par_iter()
-        .map(|block| Strip::of(&real.blocks[block], &synthetic, radii_of(block, &real_radii), &synthetic_radii))
+        .map(|block| {
+            Strip::of(&real.blocks[block], &synthetic, radii_of(block, &real_radii), &synthetic_radii)
+        })
         .collect();
     let mut balls = vec![0u32; synthetic.count];
     for strip in &strips {
