@@ -29,7 +29,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { seed: 0, k: 5, replicates: 1000, distance_replicates: 60, halvings: 10 }
+        Self { seed: 0, k: 5, replicates: 1000, distance_replicates: 200, halvings: 10 }
     }
 }
 
