@@ -2,6 +2,9 @@
 
 mod cmd;
 mod console;
+mod report;
+mod sets;
+mod spaces;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, each with its arguments and its `run`.
 
+mod evaluate;
 mod import;
 mod phantom;
 
@@ -30,6 +31,7 @@ pub(crate) struct Common {
 enum Command {
     Phantom(phantom::Phantom),
     Import(import::Import),
+    Evaluate(evaluate::Evaluate),
 }
 
 /// Runs what was typed.
@@ -38,5 +40,6 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Phantom(command) => command.run(common),
         Command::Import(command) => command.run(common),
+        Command::Evaluate(command) => command.run(common),
     }
 }

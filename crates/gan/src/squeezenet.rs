@@ -11,6 +11,7 @@ use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::tensor::{Dtype, SafeTensors};
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
@@ -41,6 +42,7 @@ pub struct SqueezeNet {
     stem: Conv,
     grey: Conv,
     fires: Vec<Fire>,
+    hash: String,
     device: Device,
 }
 
@@ -73,7 +75,13 @@ impl SqueezeNet {
         let stem = weights.conv("features.0", [WIDTH / 8, 3, 3, 3])?;
         let grey = weights.grey_stem()?;
         let fires = FIRES.iter().map(|(at, channels)| weights.fire(*at, *channels)).collect::<Result<_>>()?;
-        Ok(Self { stem, grey, fires, device: device.clone() })
+        let hash = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { stem, grey, fires, hash, device: device.clone() })
+    }
+
+    /// SHA-256 of the weights file, in hexadecimal.
+    pub fn hash(&self) -> &str {
+        &self.hash
     }
 
     /// Features of one grey image of [`SIDE`] x [`SIDE`] values in 0..1, row by row: [`WIDTH`] numbers.

@@ -228,22 +228,24 @@ impl Figures {
 
 /// What a reader must know before believing the numbers.
 fn notes(real: &Features, synthetic: &Features, settings: &Settings) -> Vec<String> {
-    let (real_count, synthetic_count) = (real.len(), synthetic.len());
-    let few = real_count.min(synthetic_count);
-    let sides = format!("{real_count} real and {synthetic_count} synthetic images");
-    let balls = settings.fewest_for_balls();
+    let few = real.len().min(synthetic.len());
+    let (width, balls) = (real.width(), settings.fewest_for_balls());
     let mut notes = Vec::new();
     if few < FEWEST {
-        notes.push(format!("{sides}: no Frechet distance below {FEWEST} a side"));
-    } else if few <= real.width() {
-        let width = real.width();
-        notes.push(format!("{sides} in {width} dimensions: the Frechet distance is mostly what so few images cost; compare it with the floor only"));
+        notes.push(format!("too few images for a Fr\u{e9}chet distance, which needs {FEWEST} a side"));
+    } else if few <= width {
+        notes.push(format!(
+            "no more images on a side than the {width} dimensions, so the Fr\u{e9}chet distance is mostly what so few \
+             images cost; compare it with the floor only"
+        ));
     }
     if few < balls {
-        notes.push(format!("{sides}: no precision, recall, density or coverage below {balls} a side"));
+        notes.push(format!(
+            "too few images for precision, recall, density and coverage, which need {balls} a side"
+        ));
     }
-    if few >= FEWEST && real_count / 2 < FEWEST {
-        notes.push(format!("{real_count} real images are too few to halve: there is no floor"));
+    if few >= FEWEST && real.len() / 2 < FEWEST {
+        notes.push("too few real images to halve, so there is no floor".to_owned());
     }
     notes
 }
@@ -291,6 +293,6 @@ mod tests {
         assert_eq!(few.notes.len(), 2, "{:?}", few.notes);
         let some = compare(&cloud(1, 15, 0.0), &cloud(2, 400, 0.0), &Settings::default()).unwrap();
         assert!(some.frechet.is_some_and(|f| f.floor.is_none()), "{some:?}");
-        assert_eq!(some.notes, ["15 real images are too few to halve: there is no floor"]);
+        assert_eq!(some.notes, ["too few real images to halve, so there is no floor"]);
     }
 }

@@ -1,0 +1,196 @@
+//! `doppelray evaluate`: how good are the synthetic images?
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use doppelray_images::files::write_whole;
+use doppelray_images::progress::{Event, Listener};
+use doppelray_measures::Features;
+use doppelray_measures::compare::{Settings, compare};
+use doppelray_measures::rng::{Purpose, stream};
+
+use super::Common;
+use crate::console::Console;
+use crate::report::evaluate::{Evaluation, FileHash, Pictures, Side, Space as Measured};
+use crate::report::{film, html};
+use crate::sets::Set;
+use crate::spaces::{Description, Space, describe};
+
+/// Images of each kind a grade shows.
+const SHOWN: usize = 6;
+
+/// Measure how close synthetic images come to real ones, overall and by grade.
+///
+/// Writes PROOF/evaluate.json and a page drawn from it, PROOF/evaluate.html. Every measure has a 95% interval and the floor
+/// that real images reach against each other.
+///
+/// Example: doppelray evaluate knees fakes --out proof --features squeezenet1_1-imagenet.safetensors
+#[derive(Args)]
+pub(crate) struct Evaluate {
+    /// The collection of real images.
+    real: PathBuf,
+    /// The collection of synthetic images.
+    synthetic: PathBuf,
+    /// The proof folder to write into.
+    #[arg(long, value_name = "PROOF")]
+    out: PathBuf,
+    /// The split of real images to compare with [default: test if there is one, else val].
+    #[arg(long, value_name = "SPLIT")]
+    real_split: Option<String>,
+    /// A further feature space beside the built-in bank: a .safetensors file of SqueezeNet 1.1's weights.
+    #[arg(long, value_name = "FILE")]
+    features: Vec<String>,
+    /// Of the random halves, resamplings and pictures.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+impl Evaluate {
+    /// Measures, writes both files, and says the verdict.
+    pub(crate) fn run(self, common: Common) -> anyhow::Result<()> {
+        let console = Console::new(common);
+        let listener = |event| console.listen(event);
+        let report = self.evaluate(&listener)?;
+        let page = self.out.join("evaluate.html");
+        let lines: Vec<&str> =
+            std::iter::once(&report.verdict).chain(&report.remarks).map(String::as_str).collect();
+        console.finish(&format!("{}\nThe report: {}", lines.join("\n"), page.display()), &report)
+    }
+
+    fn evaluate(&self, listener: Listener) -> anyhow::Result<Evaluation> {
+        let spaces = Space::all(&self.features)?;
+        let real = Set::real(&self.real, self.real_split.as_deref())?;
+        let synthetic = Set::whole(&self.synthetic)?;
+        make_proof(&self.out)?;
+        let pair = [&real, &synthetic];
+        let [real_numbers, synthetic_numbers] =
+            [describe(&real, &spaces, listener)?, describe(&synthetic, &spaces, listener)?];
+        let numbers = [&real_numbers, &synthetic_numbers];
+        let settings = Settings { seed: self.seed, ..Settings::default() };
+        let report = Evaluation {
+            real: side(&self.real, &real, &real_numbers),
+            synthetic: side(&self.synthetic, &synthetic, &synthetic_numbers),
+            spaces: measure(&spaces, pair, numbers, (&settings, listener))?,
+            gallery: gallery(pair, self.seed),
+            settings,
+            seed: self.seed,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            command: command_line(),
+            verdict: String::new(),
+            remarks: Vec::new(),
+            verdict_rules: String::new(),
+            decided_by: String::new(),
+        };
+        let report = report.judged();
+        write(&report, &self.out)?;
+        Ok(report)
+    }
+}
+
+/// Makes the folder, unless it holds something that is no proof.
+fn make_proof(out: &Path) -> anyhow::Result<()> {
+    const REPORTS: [&str; 3] = ["evaluate.json", "audit.json", "utility.json"];
+    std::fs::create_dir_all(out)
+        .with_context(|| format!("{}: cannot be made; choose another --out", out.display()))?;
+    let mut entries = std::fs::read_dir(out).with_context(|| out.display().to_string())?;
+    let is_proof = REPORTS.iter().any(|name| out.join(name).exists());
+    if !is_proof && entries.next().is_some() {
+        bail!("{}: holds something that is not a proof; choose another --out", out.display());
+    }
+    Ok(())
+}
+
+fn side(path: &Path, set: &Set, description: &Description) -> Side {
+    let count = |(grade, rows): (String, Vec<usize>)| (grade, rows.len());
+    Side {
+        path: path.display().to_string(),
+        title: set.collection.about().title.clone(),
+        hash: set.collection.hash(),
+        split: set.split.clone(),
+        count: set.rows.len(),
+        grades: set.by_grade().into_iter().map(count).collect(),
+        sizes: description.sizes.iter().copied().collect(),
+    }
+}
+
+/// Every space, overall and by grade.
+fn measure(
+    spaces: &[Space],
+    sets: [&Set; 2],
+    numbers: [&Description; 2],
+    (settings, listener): (&Settings, Listener),
+) -> anyhow::Result<BTreeMap<String, Measured>> {
+    let grades = grades(sets);
+    let total = (spaces.len() * (grades.len() + 1)) as u64;
+    listener(Event::Begin { task: "measuring", total, unit: "comparisons" });
+    let compared = |real: &Features, synthetic: &Features| {
+        let comparison = compare(real, synthetic, settings);
+        listener(Event::Advance(1));
+        comparison
+    };
+    let space = |(at, space): (usize, &Space)| {
+        let [real, synthetic] = numbers.map(|n| &n.features[at]);
+        let grade = |(grade, [a, b]): (&String, &[Vec<usize>; 2])| {
+            Ok((grade.clone(), compared(&real.select(a), &synthetic.select(b))?))
+        };
+        let measured = Measured {
+            about: space.about(),
+            width: space.width(),
+            weights: space.weights.clone(),
+            overall: compared(real, synthetic)?,
+            grades: grades.iter().map(grade).collect::<anyhow::Result<_>>()?,
+        };
+        Ok((space.name.clone(), measured))
+    };
+    let measured = spaces.iter().enumerate().map(space).collect();
+    listener(Event::End);
+    measured
+}
+
+/// The grades of either set with the rows of both.
+fn grades(sets: [&Set; 2]) -> BTreeMap<String, [Vec<usize>; 2]> {
+    let mut grades = BTreeMap::<String, [Vec<usize>; 2]>::new();
+    for (at, set) in sets.iter().enumerate() {
+        set.by_grade().into_iter().for_each(|(grade, rows)| grades.entry(grade).or_default()[at] = rows);
+    }
+    grades
+}
+
+/// Random images of each grade.
+fn gallery(sets: [&Set; 2], seed: u64) -> BTreeMap<String, Pictures> {
+    let choose = |place: usize, set: &Set, mut rows: Vec<usize>| -> Vec<FileHash> {
+        stream(seed, Purpose::Gallery, place as u64).shuffle(&mut rows);
+        let chosen = rows.into_iter().take(SHOWN).map(|at| &set.rows[at]);
+        chosen.map(|row| FileHash { file: row.file.clone(), sha256: row.sha256.clone() }).collect()
+    };
+    let grade = |(at, (grade, [real, synthetic])): (usize, (String, [Vec<usize>; 2]))| {
+        let real = choose(2 * at, sets[0], real);
+        (grade, Pictures { real, synthetic: choose(2 * at + 1, sets[1], synthetic) })
+    };
+    grades(sets).into_iter().enumerate().map(grade).collect()
+}
+
+/// Both files, each whole; the page from the report alone.
+fn write(report: &Evaluation, out: &Path) -> anyhow::Result<()> {
+    let json = serde_json::to_string_pretty(report)?;
+    let page = html::evaluate::draw(report, &film::small)?;
+    for (name, text) in [("evaluate.json", json), ("evaluate.html", page)] {
+        let path = out.join(name);
+        let written = write_whole(&path, |file| file.write_all(text.as_bytes()));
+        written.with_context(|| format!("{}: cannot be written", path.display()))?;
+    }
+    Ok(())
+}
+
+/// What was typed, so that it can be typed again.
+fn command_line() -> String {
+    let quoted =
+        |word: String| match word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=,:+".contains(c)) {
+            true => word,
+            false => format!("'{}'", word.replace('\'', "'\\''")),
+        };
+    let words = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned()));
+    std::iter::once("doppelray".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}

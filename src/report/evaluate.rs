@@ -1,0 +1,92 @@
+//! What `doppelray evaluate` found out.
+
+use std::collections::BTreeMap;
+
+use doppelray_measures::compare::{Comparison, Settings};
+use serde::{Deserialize, Serialize};
+
+use super::verdict;
+
+/// `PROOF/evaluate.json`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Evaluation {
+    /// One sentence, by `verdict_rules` from `spaces[decided_by]`.
+    pub(crate) verdict: String,
+    /// What else a reader should know, in sentences.
+    pub(crate) remarks: Vec<String>,
+    /// How the sentence follows from the numbers.
+    pub(crate) verdict_rules: String,
+    /// The space that the verdict rests on.
+    pub(crate) decided_by: String,
+    pub(crate) real: Side,
+    pub(crate) synthetic: Side,
+    /// Measures by space.
+    pub(crate) spaces: BTreeMap<String, Space>,
+    /// Images to look at, by grade.
+    pub(crate) gallery: BTreeMap<String, Pictures>,
+    pub(crate) settings: Settings,
+    /// Of all random choices; the same as `settings.seed`.
+    pub(crate) seed: u64,
+    /// doppelray's.
+    pub(crate) version: String,
+    /// The command line that made this.
+    pub(crate) command: String,
+}
+
+/// One of the two sets that were compared.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Side {
+    /// The collection's folder, as it was typed.
+    pub(crate) path: String,
+    pub(crate) title: String,
+    /// SHA-256 of the collection's manifest, which holds each image's.
+    pub(crate) hash: String,
+    /// Absent where the whole collection was taken.
+    pub(crate) split: Option<String>,
+    /// Images taken.
+    pub(crate) count: usize,
+    /// Images taken, by grade.
+    pub(crate) grades: BTreeMap<String, usize>,
+    /// Width and height of the images, each pair once.
+    pub(crate) sizes: Vec<(u32, u32)>,
+}
+
+/// The measures in one feature space.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Space {
+    /// What it is, for a reader.
+    pub(crate) about: String,
+    /// Features an image.
+    pub(crate) width: usize,
+    /// The weights, where it has any.
+    pub(crate) weights: Option<FileHash>,
+    pub(crate) overall: Comparison,
+    pub(crate) grades: BTreeMap<String, Comparison>,
+}
+
+/// A file and its content's SHA-256.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct FileHash {
+    pub(crate) file: String,
+    pub(crate) sha256: String,
+}
+
+/// Images chosen at random, their files relative to the collections.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Pictures {
+    pub(crate) real: Vec<FileHash>,
+    pub(crate) synthetic: Vec<FileHash>,
+}
+
+impl Evaluation {
+    /// Fills in what follows from the numbers.
+    pub(crate) fn judged(mut self) -> Self {
+        let judgement = verdict::judge(&self.spaces);
+        self.verdict = judgement.verdict;
+        self.remarks = judgement.remarks;
+        self.remarks.extend(verdict::cautions(&self.real, &self.synthetic));
+        self.decided_by = judgement.decided_by;
+        self.verdict_rules = verdict::RULES.to_owned();
+        self
+    }
+}

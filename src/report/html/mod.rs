@@ -1,0 +1,6 @@
+//! Pages of reports: one file each, no network, light and dark, fit to print.
+
+pub(crate) mod evaluate;
+pub(crate) mod shell;
+pub(crate) mod text;
+pub(crate) mod whisker;

@@ -1,0 +1,176 @@
+//! The verdict: from numbers to a sentence, by rules that the report states.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use doppelray_measures::compare::{Comparison, Figures};
+
+use super::evaluate::{Side, Space};
+use super::html::text::number;
+
+/// The rules, as the report gives them.
+pub(crate) const RULES: &str = "\
+    Both figures compare like with like: synthetic images against a random half of the real ones, and the other half \
+    against it, at the same count. F is the ratio of the two Frechet distances, C of the two coverages. \
+    F at most 1.25 and C at least 0.9: not told apart. F at most 3 and C at least 0.5: close. F at most 10 and C at least \
+    0.1: alike, but clearly different. Otherwise: far. A network's space decides before the built-in bank.";
+
+/// Largest Frechet ratio, smallest coverage ratio, and how such images are called.
+const LEVELS: [(f64, f64, &str); 3] = [
+    (1.25, 0.9, "cannot be told from the real ones by these measures"),
+    (3.0, 0.5, "are close to the real ones, with a difference that can be measured"),
+    (10.0, 0.1, "resemble the real ones, but clearly differ from them"),
+];
+/// The share of images in other grades above which the reader is told.
+const MIXED: f64 = 0.1;
+const FAR: &str = "are far from the real ones";
+
+/// What follows from the numbers.
+pub(crate) struct Judgement {
+    pub(crate) verdict: String,
+    pub(crate) remarks: Vec<String>,
+    pub(crate) decided_by: String,
+}
+
+/// Judges by the first space that is a network's, else by the bank.
+pub(crate) fn judge(spaces: &BTreeMap<String, Space>) -> Judgement {
+    let by_network = spaces.iter().find(|(_, space)| space.weights.is_some());
+    let Some((name, space)) = by_network.or_else(|| spaces.iter().next()) else {
+        return Judgement { verdict: String::new(), remarks: Vec::new(), decided_by: String::new() };
+    };
+    let verdict = match Ratios::of(&space.overall) {
+        Some(ratios) => format!("The synthetic images {}: they {}.", ratios.level(), ratios.in_words()),
+        None => {
+            "There are too few images to say how far the synthetic ones lie from the real ones.".to_owned()
+        }
+    };
+    let others = spaces.iter().filter(|(other, _)| *other != name);
+    let other = |(name, space): (&String, &Space)| {
+        let ratios = Ratios::of(&space.overall)?;
+        Some(format!("By {name} alone they {}: they {}.", ratios.level(), ratios.in_words()))
+    };
+    let judged = format!("Judged by {name}, at equal counts.");
+    let remarks =
+        std::iter::once(judged).chain(weakest(space)).chain(unjudged(space)).chain(others.filter_map(other));
+    let remarks = remarks.collect();
+    Judgement { verdict, remarks, decided_by: name.clone() }
+}
+
+/// Differences between the sets that are not the synthetic images' fault but count in the overall measures.
+pub(crate) fn cautions(real: &Side, synthetic: &Side) -> Vec<String> {
+    let mut cautions = Vec::new();
+    if real.sizes != synthetic.sizes {
+        let (ours, theirs) = (sizes(real), sizes(synthetic));
+        cautions.push(format!(
+            "Real images are {ours}, synthetic ones {theirs}: what differs by size is in every distance."
+        ));
+    }
+    let share = |side: &Side, grade: &String| {
+        let count = side.grades.get(grade).copied().unwrap_or(0);
+        count as f64 / side.grades.values().sum::<usize>().max(1) as f64
+    };
+    let grades: BTreeSet<&String> = real.grades.keys().chain(synthetic.grades.keys()).collect();
+    let moved: f64 =
+        grades.iter().map(|grade| (share(real, grade) - share(synthetic, grade)).abs() / 2.0).sum();
+    if moved > MIXED {
+        let percent = 100.0 * moved;
+        cautions.push(format!("The mix of grades differs by {percent:.0}%: the overall measures count that too, those by grade do not."));
+    }
+    cautions
+}
+
+fn sizes(side: &Side) -> String {
+    let each: Vec<String> =
+        side.sizes.iter().take(3).map(|(width, height)| format!("{width} x {height}")).collect();
+    let more = if side.sizes.len() > each.len() { " and others" } else { "" };
+    each.join(", ") + more
+}
+
+/// What the synthetic images reach beside what real ones reach.
+struct Ratios {
+    synthetic: (f64, f64),
+    real: (f64, f64),
+}
+
+impl Ratios {
+    fn of(comparison: &Comparison) -> Option<Self> {
+        let both = |f: &Figures| Some((f.frechet?, f.coverage?));
+        let equal = comparison.equal_count?;
+        Some(Self { synthetic: both(&equal.synthetic)?, real: both(&equal.real)? })
+    }
+
+    fn frechet(&self) -> f64 {
+        self.synthetic.0 / self.real.0.max(f64::MIN_POSITIVE)
+    }
+
+    fn coverage(&self) -> f64 {
+        self.synthetic.1 / self.real.1.max(f64::MIN_POSITIVE)
+    }
+
+    fn level(&self) -> &'static str {
+        let reached = |(frechet, coverage, _): &&(f64, f64, &str)| {
+            self.frechet() <= *frechet && self.coverage() >= *coverage
+        };
+        LEVELS.iter().find(reached).map_or(FAR, |level| level.2)
+    }
+
+    fn in_words(&self) -> String {
+        let (times, covered, floor) = (number(self.frechet()), self.synthetic.1, self.real.1);
+        format!(
+            "lie {times} times as far from real images as those lie from each other, and cover {:.0}% of them where \
+             other real ones cover {:.0}%",
+            100.0 * covered,
+            100.0 * floor
+        )
+    }
+}
+
+/// The grade that is furthest from its real images, where one can be told from them.
+fn weakest(space: &Space) -> Option<String> {
+    let ratio = |(grade, comparison): (&String, &Comparison)| {
+        Some((grade.clone(), Ratios::of(comparison)?.frechet()))
+    };
+    let mut ratios: Vec<(String, f64)> = space.grades.iter().filter_map(ratio).collect();
+    ratios.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let (first, last) = (ratios.first()?, ratios.last()?);
+    let (worst, best) = (number(first.1), number(last.1));
+    let sentence =
+        format!("Grade {} lies furthest ({worst} times), grade {} nearest ({best} times).", first.0, last.0);
+    (first.1 > LEVELS[0].0).then_some(sentence)
+}
+
+/// Which grades have too few images to be judged.
+fn unjudged(space: &Space) -> Option<String> {
+    let few: Vec<&str> = space
+        .grades
+        .iter()
+        .filter(|(_, c)| Ratios::of(c).is_none())
+        .map(|(grade, _)| grade.as_str())
+        .collect();
+    (!few.is_empty()).then(|| format!("Too few images to judge grade {}.", few.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ratios(synthetic: (f64, f64)) -> Ratios {
+        Ratios { synthetic, real: (2.0, 0.9) }
+    }
+
+    #[test]
+    fn the_sentence_follows_the_rules() {
+        assert_eq!(ratios((2.2, 0.88)).level(), LEVELS[0].2);
+        assert_eq!(ratios((2.2, 0.6)).level(), LEVELS[1].2);
+        assert_eq!(ratios((19.0, 0.8)).level(), LEVELS[2].2);
+        assert_eq!(ratios((2.0, 0.01)).level(), FAR);
+    }
+
+    #[test]
+    fn it_says_what_it_rests_on() {
+        let words = ratios((3.0, 0.45)).in_words();
+        assert_eq!(
+            words,
+            "lie 1.50 times as far from real images as those lie from each other, and cover 45% of them where other real ones cover 90%"
+        );
+    }
+}
