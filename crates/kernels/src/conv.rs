@@ -1,0 +1,339 @@
+//! Convolutions as the networks call them.
+
+use crate::gather::Source;
+use crate::level::Mode;
+use crate::product::{Layout, product};
+use crate::weights::{Direction, MadeFor, PackedWeights};
+
+/// A 2-D convolution: `x [batch, in_channels, height, width]`, weights
+/// `[out_channels, in_channels / groups, kernel]`, `y [batch, out_channels, out_height, out_width]`, where an
+/// output size is `(size + 2 padding - kernel) / stride + 1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv {
+    /// Images.
+    pub batch: usize,
+    /// Channels of `x`, over all groups.
+    pub in_channels: usize,
+    /// Channels of `y`, over all groups.
+    pub out_channels: usize,
+    /// Height of `x`.
+    pub height: usize,
+    /// Width of `x`.
+    pub width: usize,
+    /// Height and width of the kernel.
+    pub kernel: [usize; 2],
+    /// Vertical and horizontal step.
+    pub stride: [usize; 2],
+    /// Zeros above and below, left and right.
+    pub padding: [usize; 2],
+    /// Groups of channels that do not mix.
+    pub groups: usize,
+}
+
+/// What is wrong with the shapes of a call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShapeError {
+    /// A size that must be positive is 0.
+    #[error("{0} is 0")]
+    Zero(&'static str),
+    /// Channels do not fall into equal groups.
+    #[error("{groups} groups do not divide {channels} channels")]
+    Groups {
+        /// Groups asked for.
+        groups: usize,
+        /// Channels to divide.
+        channels: usize,
+    },
+    /// The kernel is larger than the padded image.
+    #[error("a kernel of {kernel} does not fit an image of {size} with its padding")]
+    Kernel {
+        /// Size of the kernel along one axis.
+        kernel: usize,
+        /// Size of the padded image along it.
+        size: usize,
+    },
+    /// A tensor would hold more elements than memory can address.
+    #[error("the tensors of {0:?} are too large")]
+    TooLarge(Box<Conv>),
+    /// A slice holds another number of elements than the shape.
+    #[error("{name} holds {given} elements where the shape has {wanted}")]
+    Length {
+        /// Which argument.
+        name: &'static str,
+        /// Its length.
+        given: usize,
+        /// The length that the shape asks for.
+        wanted: usize,
+    },
+    /// Weights were packed for another convolution or direction.
+    #[error("the weights were packed for another convolution or direction")]
+    Weights,
+}
+
+/// What is applied to each output.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    Identity,
+    /// `x` where `x > 0`, else `slope * x`; a slope of 0 is ReLU.
+    LeakyRelu(f32),
+}
+
+/// What follows the sums of an output: `activation(sum + bias[channel])`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Epilogue<'a> {
+    /// `[out_channels]`.
+    pub bias: Option<&'a [f32]>,
+    /// Applied last.
+    pub activation: Activation,
+}
+
+impl Conv {
+    /// A convolution that keeps the size: stride 1, padding `kernel / 2`, one group; `x` is
+    /// `[batch, channels, height, width]`.
+    pub fn same([batch, channels, height, width]: [usize; 4], out_channels: usize, kernel: usize) -> Conv {
+        Conv {
+            batch,
+            in_channels: channels,
+            out_channels,
+            height,
+            width,
+            kernel: [kernel; 2],
+            stride: [1; 2],
+            padding: [kernel / 2; 2],
+            groups: 1,
+        }
+    }
+
+    /// Height and width of `y`.
+    ///
+    /// # Errors
+    /// Where the shape makes no sense.
+    pub fn out_size(&self) -> Result<[usize; 2], ShapeError> {
+        self.check_positive()?;
+        let axis = |size: usize, axis: usize| {
+            let padded = self.padding[axis].checked_mul(2).and_then(|both| both.checked_add(size));
+            let size = padded.ok_or_else(|| ShapeError::TooLarge(Box::new(*self)))?;
+            let kernel = self.kernel[axis];
+            let room = size.checked_sub(kernel).ok_or(ShapeError::Kernel { kernel, size })?;
+            Ok(room / self.stride[axis] + 1)
+        };
+        Ok([axis(self.height, 0)?, axis(self.width, 1)?])
+    }
+
+    /// Elements of `x`, of the weights and of `y`.
+    ///
+    /// # Errors
+    /// Where the shape makes no sense or a tensor is larger than memory.
+    pub fn lens(&self) -> Result<[usize; 3], ShapeError> {
+        let [rows, cols] = self.out_size()?;
+        let len = |sizes: [usize; 4]| {
+            let product = sizes.into_iter().try_fold(4usize, |product, size| product.checked_mul(size));
+            let fits = product.filter(|&bytes| isize::try_from(bytes).is_ok());
+            fits.map(|bytes| bytes / 4).ok_or_else(|| ShapeError::TooLarge(Box::new(*self)))
+        };
+        // One image at least, so that an empty batch is no way around the check.
+        let x = len([self.batch.max(1), self.in_channels, self.height, self.width])?;
+        let w = len([self.out_channels, self.in_channels / self.groups, self.kernel[0], self.kernel[1]])?;
+        let y = len([self.batch.max(1), self.out_channels, rows, cols])?;
+        Ok(if self.batch == 0 { [0, w, 0] } else { [x, w, y] })
+    }
+
+    /// Multiplications and additions of one product (a gradient has as many), padding counted as data.
+    ///
+    /// # Errors
+    /// As [`Conv::lens`].
+    pub fn flops(&self) -> Result<f64, ShapeError> {
+        let [_, w, y] = self.lens()?;
+        Ok(2.0 * y as f64 * (w / self.out_channels) as f64)
+    }
+
+    fn check_positive(&self) -> Result<(), ShapeError> {
+        let sizes = [
+            (self.in_channels, "in_channels"),
+            (self.out_channels, "out_channels"),
+            (self.height, "height"),
+            (self.width, "width"),
+            (self.kernel[0].min(self.kernel[1]), "kernel"),
+            (self.stride[0].min(self.stride[1]), "stride"),
+            (self.groups, "groups"),
+        ];
+        if let Some(&(_, name)) = sizes.iter().find(|(size, _)| *size == 0) {
+            return Err(ShapeError::Zero(name));
+        }
+        for channels in [self.in_channels, self.out_channels] {
+            if channels % self.groups != 0 {
+                return Err(ShapeError::Groups { groups: self.groups, channels });
+            }
+        }
+        Ok(())
+    }
+
+    fn made_for(&self, direction: Direction) -> MadeFor {
+        MadeFor { direction, kernel: self.kernel, stride: self.stride, padding: self.padding }
+    }
+
+    fn inputs(&self) -> usize {
+        self.in_channels / self.groups
+    }
+
+    fn outputs(&self) -> usize {
+        self.out_channels / self.groups
+    }
+
+    fn check_weights(&self, weights: &PackedWeights, direction: Direction) -> Result<(), ShapeError> {
+        let (inputs, outputs) = match direction {
+            Direction::Forward => (self.inputs(), self.outputs()),
+            Direction::InputGradient => (self.outputs(), self.inputs()),
+        };
+        let fits = weights.made_for == self.made_for(direction)
+            && [weights.groups, weights.inputs, weights.outputs] == [self.groups, inputs, outputs];
+        if fits { Ok(()) } else { Err(ShapeError::Weights) }
+    }
+}
+
+pub(crate) fn check_len(name: &'static str, given: usize, wanted: usize) -> Result<(), ShapeError> {
+    if given == wanted { Ok(()) } else { Err(ShapeError::Length { name, given, wanted }) }
+}
+
+/// Packs `w [out_channels, in_channels / groups, kernel]` for [`forward`]; good for any batch and image size.
+///
+/// # Errors
+/// Where the shape makes no sense or `w` has another length.
+pub fn pack_forward(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedWeights, ShapeError> {
+    check_len("w", w.len(), conv.lens()?[1])?;
+    let (inputs, outputs, [rows, cols]) = (conv.inputs(), conv.outputs(), conv.kernel);
+    let mut packed = PackedWeights {
+        mode: mode.checked(),
+        groups: conv.groups,
+        inputs,
+        outputs,
+        parts: Vec::new(),
+        made_for: conv.made_for(Direction::Forward),
+    };
+    let tap = |tap: usize| {
+        [(tap / cols) as isize - conv.padding[0] as isize, (tap % cols) as isize - conv.padding[1] as isize]
+    };
+    packed.add_part([0, 0], (0..rows * cols).map(tap).collect(), |[group, output, input, tap]| {
+        w[((group * outputs + output) * inputs + input) * rows * cols + tap]
+    });
+    Ok(packed)
+}
+
+/// Packs `w` for [`input_gradient`]: channels change sides and the kernel is turned over, in one part for each
+/// phase of the stride. A position `h` of phase `a = h mod stride` sums over the rows `k` of the kernel with
+/// `stride | a + padding - k`, at row `(h + padding - k) / stride` of `dy`.
+///
+/// # Errors
+/// As [`pack_forward`].
+pub fn pack_input_gradient(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedWeights, ShapeError> {
+    check_len("w", w.len(), conv.lens()?[1])?;
+    let (inputs, outputs, [rows, cols]) = (conv.inputs(), conv.outputs(), conv.kernel);
+    let mut packed = PackedWeights {
+        mode: mode.checked(),
+        groups: conv.groups,
+        inputs: outputs,
+        outputs: inputs,
+        parts: Vec::new(),
+        made_for: conv.made_for(Direction::InputGradient),
+    };
+    for phase in 0..conv.stride[0] * conv.stride[1] {
+        let first = [phase / conv.stride[1], phase % conv.stride[1]];
+        let (mut taps, mut kernel) = (Vec::new(), Vec::new());
+        for (row, down) in phase_taps(conv, 0, first[0]) {
+            for (col, right) in phase_taps(conv, 1, first[1]) {
+                taps.push([down, right]);
+                kernel.push(row * cols + col);
+            }
+        }
+        packed.add_part(first, taps, |[group, output, input, tap]| {
+            w[((group * outputs + input) * inputs + output) * rows * cols + kernel[tap]]
+        });
+    }
+    Ok(packed)
+}
+
+/// The kernel indices that reach phase `phase` of one axis, and where in `dy` they read.
+fn phase_taps(conv: &Conv, axis: usize, phase: usize) -> impl Iterator<Item = (usize, isize)> + use<> {
+    let (stride, padding) = (conv.stride[axis] as isize, conv.padding[axis] as isize);
+    (0..conv.kernel[axis]).rev().filter_map(move |index| {
+        let reach = phase as isize + padding - index as isize;
+        (reach % stride == 0).then_some((index, reach / stride))
+    })
+}
+
+/// `y = activation(conv(x, w) + bias)`.
+///
+/// # Errors
+/// Where a slice's length is not the shape's, or the weights were packed for another convolution.
+pub fn forward(
+    conv: &Conv,
+    x: &[f32],
+    weights: &PackedWeights,
+    epilogue: Epilogue<'_>,
+    y: &mut [f32],
+) -> Result<(), ShapeError> {
+    let [x_len, _, y_len] = conv.lens()?;
+    check_len("x", x.len(), x_len)?;
+    check_len("y", y.len(), y_len)?;
+    conv.check_weights(weights, Direction::Forward)?;
+    if let Some(bias) = epilogue.bias {
+        check_len("bias", bias.len(), conv.out_channels)?;
+    }
+    let source =
+        Source { channels: conv.in_channels, height: conv.height, width: conv.width, step: conv.stride };
+    let layout = Layout { images: conv.batch, source, size: conv.out_size()?, step: [1, 1] };
+    product(layout, weights, x, epilogue, y);
+    Ok(())
+}
+
+/// `dx`, the gradient by `x` of `sum(dy * conv(x, w))`; also the transposed convolution of `dy`.
+///
+/// # Errors
+/// As [`forward`].
+pub fn input_gradient(
+    conv: &Conv,
+    dy: &[f32],
+    weights: &PackedWeights,
+    dx: &mut [f32],
+) -> Result<(), ShapeError> {
+    let [x_len, _, y_len] = conv.lens()?;
+    check_len("dy", dy.len(), y_len)?;
+    check_len("dx", dx.len(), x_len)?;
+    conv.check_weights(weights, Direction::InputGradient)?;
+    let [height, width] = conv.out_size()?;
+    let source = Source { channels: conv.out_channels, height, width, step: [1, 1] };
+    let layout = Layout { images: conv.batch, source, size: [conv.height, conv.width], step: conv.stride };
+    product(layout, weights, dy, Epilogue::default(), dx);
+    Ok(())
+}
+
+/// [`forward`] with weights packed for this call alone, in `f32` at the machine's best level.
+///
+/// # Errors
+/// As [`forward`].
+pub fn convolve(
+    conv: &Conv,
+    x: &[f32],
+    w: &[f32],
+    epilogue: Epilogue<'_>,
+    y: &mut [f32],
+) -> Result<(), ShapeError> {
+    forward(conv, x, &pack_forward(conv, w, Mode::default())?, epilogue, y)
+}
+
+/// `db [out_channels]`, the gradient by the bias: `dy` summed over images and positions.
+///
+/// # Errors
+/// As [`forward`].
+pub fn bias_gradient(conv: &Conv, dy: &[f32], db: &mut [f32]) -> Result<(), ShapeError> {
+    check_len("dy", dy.len(), conv.lens()?[2])?;
+    check_len("db", db.len(), conv.out_channels)?;
+    let [rows, cols] = conv.out_size()?;
+    for (channel, sum) in db.iter_mut().enumerate() {
+        let planes = dy.chunks_exact(rows * cols).skip(channel).step_by(conv.out_channels);
+        *sum = planes.map(crate::finish::sum).sum();
+    }
+    Ok(())
+}

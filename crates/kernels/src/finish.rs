@@ -1,0 +1,67 @@
+//! What happens to a tile's sums on their way out.
+
+use std::marker::PhantomData;
+
+use crate::conv::{Activation, Epilogue};
+
+/// An output that several tiles write at once, each its own pixels.
+pub(crate) struct Shared<'a> {
+    start: *mut f32,
+    len: usize,
+    borrow: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: writes go through `write`, whose caller answers for their being disjoint.
+unsafe impl Sync for Shared<'_> {}
+
+impl<'a> Shared<'a> {
+    pub(crate) fn new(out: &'a mut [f32]) -> Shared<'a> {
+        Shared { start: out.as_mut_ptr(), len: out.len(), borrow: PhantomData }
+    }
+
+    /// Writes `values` from `first` on, `step` apart.
+    ///
+    /// # Safety
+    /// No other thread writes these elements.
+    pub(crate) unsafe fn write(&self, first: usize, step: usize, values: &[f32]) {
+        let Some(last) = values.len().checked_sub(1) else { return };
+        assert!(first + last * step < self.len, "the geometry fits the tensor");
+        // SAFETY: the assertion bounds the elements, and the caller owns them.
+        unsafe {
+            let to = self.start.add(first);
+            if step == 1 {
+                to.copy_from_nonoverlapping(values.as_ptr(), values.len());
+            } else {
+                values.iter().enumerate().for_each(|(i, &value)| to.add(i * step).write(value));
+            }
+        }
+    }
+}
+
+/// Adds the bias of `channel` and applies the activation.
+pub(crate) fn finish(epilogue: Epilogue<'_>, channel: usize, sums: &mut [f32]) {
+    let bias = epilogue.bias.map(|bias| bias[channel]);
+    match (bias, epilogue.activation) {
+        (None, Activation::Identity) => {}
+        (Some(bias), Activation::Identity) => sums.iter_mut().for_each(|sum| *sum += bias),
+        (bias, Activation::LeakyRelu(slope)) => {
+            let bias = bias.unwrap_or(0.0);
+            sums.iter_mut().for_each(|sum| *sum = leaky_relu(*sum + bias, slope));
+        }
+    }
+}
+
+/// `x` where it is positive or NaN, else `slope * x`.
+pub(crate) fn leaky_relu(x: f32, slope: f32) -> f32 {
+    if x <= 0.0 { slope * x } else { x }
+}
+
+/// The sum of `values`, in sixteen strands.
+pub(crate) fn sum(values: &[f32]) -> f32 {
+    let (whole, rest) = values.as_chunks::<16>();
+    let mut strands = [0.0; 16];
+    for chunk in whole {
+        strands.iter_mut().zip(chunk).for_each(|(strand, value)| *strand += value);
+    }
+    strands.iter().chain(rest).sum()
+}

@@ -1,0 +1,162 @@
+//! Packed weights times gathered pixels: forward convolutions, input gradients, matrix products.
+
+use rayon::prelude::*;
+
+use crate::conv::Epilogue;
+use crate::finish::{Shared, finish};
+use crate::gather::{Grid, Runs, Source, row_parts};
+use crate::level::Mode;
+use crate::pack::{Planes, channels};
+use crate::scratch::{self, Lines, Scratch};
+use crate::tile::{PIXELS, Tile, by_weights};
+use crate::weights::{Block, PackedWeights, Part};
+
+/// Where a product reads and writes; both tensors are `[images, channels, height, width]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Layout {
+    pub(crate) images: usize,
+    pub(crate) source: Source,
+    /// Height and width of the output.
+    pub(crate) size: [usize; 2],
+    /// Between the positions of one part in the output.
+    pub(crate) step: [usize; 2],
+}
+
+/// One product on its way.
+struct Product<'a> {
+    layout: Layout,
+    weights: &'a PackedWeights,
+    x: &'a [f32],
+    epilogue: Epilogue<'a>,
+    y: Shared<'a>,
+}
+
+/// A part, its positions, and what a task does of it.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    part: &'a Part,
+    grid: Grid,
+    first: usize,
+    /// Which of how many shares of the output channels.
+    share: [usize; 2],
+}
+
+/// Computes all of `y`; every element is written once.
+pub(crate) fn product(
+    layout: Layout,
+    weights: &PackedWeights,
+    x: &[f32],
+    epilogue: Epilogue<'_>,
+    y: &mut [f32],
+) {
+    let product = Product { layout, weights, x, epilogue, y: Shared::new(y) };
+    let tasks: Vec<_> = weights.parts.iter().flat_map(|part| product.tasks(part)).collect();
+    tasks.par_iter().for_each(|&task| scratch::with(|scratch| product.run(task, scratch)));
+}
+
+impl<'a> Product<'a> {
+    /// Positions of a part: those of the output that are `part.first` and multiples of the step from there.
+    fn grid(&self, part: &Part) -> Grid {
+        let Layout { images, size, step, .. } = self.layout;
+        let [rows, cols] = [0, 1].map(|axis| size[axis].saturating_sub(part.first[axis]).div_ceil(step[axis]));
+        Grid { images, rows, cols }
+    }
+
+    /// The tiles of a part; where they are fewer than a few for each thread, shares of them.
+    fn tasks(&self, part: &'a Part) -> impl Iterator<Item = Task<'a>> + use<'a> {
+        let grid = self.grid(part);
+        let tiles = grid.len().div_ceil(PIXELS);
+        let wanted = (4 * rayon::current_num_threads()).div_ceil(tiles.max(1));
+        let shares = wanted.clamp(1, self.weights.groups.max(self.weights.panels()));
+        (0..tiles).flat_map(move |tile| {
+            (0..shares).map(move |share| Task { part, grid, first: tile * PIXELS, share: [share, shares] })
+        })
+    }
+
+    fn run(&self, task: Task<'_>, scratch: &mut Scratch) {
+        let Scratch { panel, sums, runs, .. } = scratch;
+        let pixels = PIXELS.min(task.grid.len() - task.first);
+        runs.find(task.grid, self.layout.source, &task.part.taps, [task.first, pixels]);
+        let (groups, panels) = self.share(task.share);
+        for group in groups {
+            self.sum(task.part, [group, pixels], panels.clone(), (runs, panel, sums));
+            for index in panels.clone() {
+                self.write(task, [group, index, pixels], &mut sums.as_mut()[index * self.weights.rows() * PIXELS..]);
+            }
+        }
+    }
+
+    /// The groups and panels of one share.
+    fn share(&self, [share, shares]: [usize; 2]) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+        let (groups, panels) = (self.weights.groups, self.weights.panels());
+        let cut = |count: usize| share * count / shares..(share + 1) * count / shares;
+        if groups > 1 { (cut(groups), 0..panels) } else { (0..groups, cut(panels)) }
+    }
+
+    /// Sums of all `panels` of one group for one tile.
+    fn sum(
+        &self,
+        part: &Part,
+        [group, pixels]: [usize; 2],
+        panels: std::ops::Range<usize>,
+        (runs, panel, sums): (&Runs, &mut Lines, &mut Lines),
+    ) {
+        let weights = self.weights;
+        let sums = sums.take(panels.end * weights.rows() * PIXELS);
+        let panel = panel.take(weights.depth(part) * PIXELS);
+        if part.taps.is_empty() {
+            sums.fill(0.0);
+        }
+        for block in weights.blocks(part) {
+            self.gather(part, group, block, runs, panel);
+            for index in panels.clone() {
+                let tile = Tile {
+                    depth: part.taps.len() * block.units,
+                    left: weights.panel(part, block, [group, index]),
+                    right: panel,
+                    right_stride: PIXELS,
+                    sums: &mut sums[index * weights.rows() * PIXELS..],
+                    sums_stride: PIXELS,
+                    fresh: block.channel == 0,
+                };
+                by_weights(weights.mode, weights.height(index), pixels, tile);
+            }
+        }
+    }
+
+    fn gather(&self, part: &Part, group: usize, block: Block, runs: &Runs, panel: &mut [f32]) {
+        let source = self.layout.source;
+        let planes = Planes {
+            data: self.x,
+            first: (group * self.weights.inputs + block.channel) * source.plane(),
+            stride: source.plane(),
+            count: block.channels,
+            step: source.step[1],
+        };
+        let mode: Mode = self.weights.mode;
+        for (tap, rows) in panel.chunks_mut(block.units * PIXELS).take(part.taps.len()).enumerate() {
+            channels(mode, runs, tap, planes, (rows, PIXELS));
+        }
+    }
+
+    /// Writes one panel's sums where they belong.
+    fn write(&self, task: Task<'_>, [group, index, pixels]: [usize; 3], sums: &mut [f32]) {
+        let Layout { size, step, .. } = self.layout;
+        let plane = size[0] * size[1];
+        let all = self.weights.groups * self.weights.outputs;
+        let first = group * self.weights.outputs + index * self.weights.rows();
+        let rows = sums.chunks_mut(PIXELS).take(self.weights.height(index));
+        for (channel, row) in (first..).zip(rows) {
+            finish(self.epilogue, channel, &mut row[..pixels]);
+            // Where the part is all of the output, an image is one long row.
+            let whole = step == [1, 1];
+            let grid = if whole { Grid { rows: 1, cols: plane, ..task.grid } } else { task.grid };
+            row_parts(grid, task.first, pixels, |at| {
+                let [y, x] = [at.row * step[0] + task.part.first[0], at.col * step[1] + task.part.first[1]];
+                let to = (at.image * all + channel) * plane + y * size[1] + x;
+                // SAFETY: tiles and parts and shares are disjoint, and each output lies in one of them.
+                unsafe { self.y.write(to, step[1], &row[at.lane..][..at.len]) }
+            });
+        }
+    }
+}

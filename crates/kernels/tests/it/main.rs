@@ -1,0 +1,5 @@
+//! The kernels against plain sums in `f64`, at every level that this machine has.
+
+mod convolution;
+mod reference;
+mod shapes;

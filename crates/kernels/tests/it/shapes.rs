@@ -1,0 +1,59 @@
+//! Random convolutions and their data.
+
+use doppelray_kernels::{Conv, Level, Mode, Precision};
+use proptest::prelude::*;
+
+/// Small convolutions of every kind: kernels 1-7, strides 1-3, any padding, groups, odd sizes.
+pub fn convs() -> impl Strategy<Value = Conv> {
+    let channels = (1usize..4, 1usize..40, 1usize..40);
+    let sizes = (0usize..4, 1usize..20, 1usize..40);
+    let axis = || (1usize..8, 1usize..4, 0usize..5);
+    (channels, sizes, axis(), axis()).prop_filter_map("the kernel fits", |(channels, sizes, down, right)| {
+        let groups = channels.0;
+        let shrink = if groups > 1 { 4 } else { 1 };
+        let conv = Conv {
+            batch: sizes.0,
+            in_channels: groups * channels.1.div_ceil(shrink),
+            out_channels: groups * channels.2.div_ceil(shrink),
+            height: sizes.1,
+            width: sizes.2,
+            kernel: [down.0, right.0],
+            stride: [down.1, right.1],
+            padding: [down.2, right.2],
+            groups,
+        };
+        conv.out_size().is_ok().then_some(conv)
+    })
+}
+
+/// `len` numbers between -1 and 1 that `seed` decides.
+pub fn numbers(len: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// Every mode that this machine can run, and what its products may be off by, relative to the largest sum of
+/// magnitudes: half a unit in the last place of a factor, twice, and the rounding of the sums.
+pub fn modes() -> impl Iterator<Item = (Mode, f64)> {
+    Level::available().flat_map(|level| {
+        [
+            (Mode { level, precision: Precision::F32 }, 1e-6),
+            (Mode { level, precision: Precision::Mixed }, 2.0 / 256.0 + 1e-6),
+        ]
+    })
+}
+
+/// Asserts that `got` is `wanted` up to `tolerance * scale`, where `scale` bounds a sum's magnitude.
+pub fn assert_close(got: &[f32], wanted: &[f64], allowed: f64, what: &str) {
+    assert_eq!(got.len(), wanted.len());
+    for (index, (&got, &wanted)) in got.iter().zip(wanted).enumerate() {
+        let error = (f64::from(got) - wanted).abs();
+        assert!(error <= allowed, "{what}: element {index} is {got}, not {wanted} (allowed {allowed:e})");
+    }
+}
