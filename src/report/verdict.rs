@@ -12,7 +12,7 @@ pub(crate) const RULES: &str = "\
     Both figures compare like with like: synthetic images against a random half of the real ones, and the other half \
     against it, at the same count. F is the ratio of the two Frechet distances, C of the two coverages. \
     F at most 1.25 and C at least 0.9: not told apart. F at most 3 and C at least 0.5: close. F at most 10 and C at least \
-    0.1: alike, but clearly different. Otherwise: far. A network's space decides before the built-in bank.";
+    0.1: alike, but clearly different. Otherwise: far. Below 50 images a side nothing is judged. A network's space decides before the built-in bank.";
 
 /// Largest Frechet ratio, smallest coverage ratio, and how such images are called.
 const LEVELS: [(f64, f64, &str); 3] = [
@@ -20,6 +20,8 @@ const LEVELS: [(f64, f64, &str); 3] = [
     (3.0, 0.5, "are close to the real ones, with a difference that can be measured"),
     (10.0, 0.1, "resemble the real ones, but clearly differ from them"),
 ];
+/// Images a side below which nothing is judged: so few cannot tell a blurred knee from a sharp one.
+const FEWEST: usize = 50;
 /// The share of images in other grades above which the reader is told.
 const MIXED: f64 = 0.1;
 const FAR: &str = "are far from the real ones";
@@ -94,7 +96,7 @@ struct Ratios {
 impl Ratios {
     fn of(comparison: &Comparison) -> Option<Self> {
         let both = |f: &Figures| Some((f.frechet?, f.coverage?));
-        let equal = comparison.equal_count?;
+        let equal = comparison.equal_count.filter(|equal| equal.n >= FEWEST)?;
         Some(Self { synthetic: both(&equal.synthetic)?, real: both(&equal.real)? })
     }
 
@@ -151,6 +153,8 @@ fn unjudged(space: &Space) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use doppelray_measures::compare::EqualCount;
+
     use super::*;
 
     fn ratios(synthetic: (f64, f64)) -> Ratios {
@@ -163,6 +167,23 @@ mod tests {
         assert_eq!(ratios((2.2, 0.6)).level(), LEVELS[1].2);
         assert_eq!(ratios((19.0, 0.8)).level(), LEVELS[2].2);
         assert_eq!(ratios((2.0, 0.01)).level(), FAR);
+    }
+
+    #[test]
+    fn few_images_are_not_judged() {
+        let figures = Figures { frechet: Some(1.0), coverage: Some(1.0), ..Figures::default() };
+        let at = |n| Comparison {
+            real_images: 2 * n,
+            synthetic_images: n,
+            frechet: None,
+            precision: None,
+            recall: None,
+            density: None,
+            coverage: None,
+            equal_count: Some(EqualCount { n, synthetic: figures, real: figures }),
+            notes: Vec::new(),
+        };
+        assert!(Ratios::of(&at(49)).is_none() && Ratios::of(&at(50)).is_some());
     }
 
     #[test]

@@ -130,7 +130,7 @@ fn measures(space: &Space) -> String {
     out
 }
 
-const KEY: &str = "<p class=\"note\"><span class=\"key\"></span>synthetic, all images, 95% interval\
+const KEY: &str = "<p class=\"note keys\"><span class=\"key\"></span>synthetic, all images, 95% interval\
                    <span class=\"key ring\"></span>synthetic, at the floor's count\
                    <span class=\"key floor\"></span>real against real (the floor)</p>\n";
 const CAPTION: &str = "The floor is the mean over random halves of the real images, which share no subject. Fewer images lie \
