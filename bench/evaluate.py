@@ -1,0 +1,46 @@
+"""Frechet distance and PRDC of the same features by doppelray, and by scipy and the prdc package, in one run.
+
+    cargo build --release -p doppelray-measures --example bench && .venv/bin/python bench/evaluate.py target/release/examples/bench
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy
+import prdc
+import scipy.linalg
+
+ROWS, WIDTH = 10_000, 512
+
+
+def main():
+    draws = numpy.random.default_rng(0)
+    a = numpy.abs(draws.standard_normal((ROWS, WIDTH), dtype=numpy.float32))
+    b = numpy.abs(draws.standard_normal((ROWS, WIDTH), dtype=numpy.float32)) * numpy.float32(1.1)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(a.tobytes() + b.tobytes())
+        file.flush()
+        ours = json.loads(subprocess.run([sys.argv[1], str(ROWS), str(WIDTH), file.name], check=True, capture_output=True).stdout)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.perf_counter()
+    a, b = a.astype(numpy.float64), b.astype(numpy.float64)
+    s, t = numpy.cov(a, rowvar=False), numpy.cov(b, rowvar=False)
+    apart = a.mean(0) - b.mean(0)
+    distance = apart @ apart + numpy.trace(s + t) - 2 * numpy.trace(scipy.linalg.sqrtm(s @ t).real)
+    frechet_s = time.perf_counter() - began
+    began = time.perf_counter()
+    theirs = prdc.compute_prdc(a, b, 5)
+    prdc_s = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"{ROWS} x {ROWS} x {WIDTH}, both sides in f64")
+    print(f"frechet  {ours['frechet_s']:.2f} s, scipy {frechet_s:.2f} s: {frechet_s / ours['frechet_s']:.1f}x as fast; relative difference {abs(ours['frechet'] - distance) / distance:.1e}")
+    print(f"prdc     {ours['prdc_s']:.2f} s, prdc {prdc_s:.2f} s: {prdc_s / ours['prdc_s']:.1f}x as fast; largest difference {max(abs(ours[k] - theirs[k]) for k in theirs):.1e}")
+    print(f"memory   {ours['peak_kb'] / 1024:.0f} MiB, theirs {peak / 1024:.0f} MiB (of which {before / 1024:.0f} before): {ours['peak_kb'] / peak:.2f} of it")
+
+
+if __name__ == "__main__":
+    main()
