@@ -129,7 +129,7 @@ pub(crate) fn plain<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
 
 /// A tensor's values in row-major order, as single precision.
 pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    plain(tensor).into_data().into_vec().expect("networks compute in f32")
+    plain(tensor).into_data().try_into_vec().expect("networks compute in f32")
 }
 
 /// Where a visit stands in the tree of modules.

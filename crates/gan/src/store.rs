@@ -16,7 +16,7 @@ use crate::parameters::{Array, Parameters};
 const KEY: &str = "doppelray";
 
 /// Writes arrays and metadata to `path`, whole.
-pub fn write(path: &Path, arrays: &Parameters, about: &impl Serialize) -> Result<()> {
+pub(crate) fn write(path: &Path, arrays: &Parameters, about: &impl Serialize) -> Result<()> {
     let json = serde_json::to_string(about).expect("metadata are plain values");
     let bytes: Vec<(&String, &Vec<usize>, Vec<u8>)> = arrays
         .iter()
@@ -31,7 +31,7 @@ pub fn write(path: &Path, arrays: &Parameters, about: &impl Serialize) -> Result
 }
 
 /// Reads arrays and metadata back.
-pub fn read<T: DeserializeOwned>(path: &Path) -> Result<(Parameters, T)> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<(Parameters, T)> {
     let bytes = fs::read(path).map_err(Error::file(path))?;
     let bad = |reason: String| Error::content(path, reason);
     let damaged = |e| bad(format!("not a whole safetensors file ({e}); copy it again from where it was made"));
@@ -58,12 +58,12 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<(Parameters, T)> {
 }
 
 /// The arrays with their names behind `prefix`.
-pub fn under(prefix: &str, arrays: &Parameters) -> impl Iterator<Item = (String, Array)> {
+pub(crate) fn under(prefix: &str, arrays: &Parameters) -> impl Iterator<Item = (String, Array)> {
     arrays.iter().map(move |(name, array)| (format!("{prefix}/{name}"), array.clone()))
 }
 
 /// The arrays whose names stand behind `prefix`, without it.
-pub fn below(prefix: &str, arrays: &Parameters) -> Parameters {
+pub(crate) fn below(prefix: &str, arrays: &Parameters) -> Parameters {
     let strip = |(name, array): (&String, &Array)| {
         Some((name.strip_prefix(prefix)?.strip_prefix('/')?.to_owned(), array.clone()))
     };

@@ -1,7 +1,13 @@
 //! Radiographs in and out: images, collections, splits, and the phantom knee.
 
+pub mod error;
 pub mod files;
 pub mod image;
+pub mod phantom;
+pub mod png;
 pub mod progress;
+pub mod side;
 
+pub use error::{Error, Result};
 pub use image::{Depth, Image};
+pub use side::Side;

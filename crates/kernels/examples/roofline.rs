@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use doppelray_kernels::{
     Conv, Epilogue, Level, Mode, Precision, forward, input_gradient, pack_forward, pack_input_gradient,
+    weight_gradient,
 };
 use rayon::prelude::*;
 
@@ -36,7 +37,8 @@ fn shapes() -> Vec<(String, Conv)> {
         )
     };
     let down = |batch, inputs, outputs, size| {
-        let conv = Conv { stride: [2; 2], padding: [1; 2], ..Conv::same([batch, inputs, size, size], outputs, 4) };
+        let conv =
+            Conv { stride: [2; 2], padding: [1; 2], ..Conv::same([batch, inputs, size, size], outputs, 4) };
         (format!("4x4/2 {inputs}->{outputs} at {size}, batch {batch}"), conv)
     };
     vec![
@@ -77,7 +79,9 @@ fn measure(conv: &Conv, mode: Mode) -> [f64; 3] {
         let packed = pack_input_gradient(conv, &w, mode).unwrap();
         input_gradient(conv, &y, &packed, &mut dx).unwrap();
     });
-    [ahead, back, 0.0]
+    let mut dw = w.clone();
+    let weights = best(flops, || weight_gradient(conv, &x, &y, mode, &mut dw).unwrap());
+    [ahead, back, weights]
 }
 
 /// The best rate of about half a second of repetitions.

@@ -170,6 +170,13 @@ impl Conv {
         Ok(())
     }
 
+    /// Where each tap of the kernel reads, from a position times the stride.
+    pub(crate) fn taps(&self) -> Vec<[isize; 2]> {
+        let [rows, cols] = self.kernel;
+        let at = |index: usize, axis: usize| index as isize - self.padding[axis] as isize;
+        (0..rows * cols).map(|tap| [at(tap / cols, 0), at(tap % cols, 1)]).collect()
+    }
+
     fn made_for(&self, direction: Direction) -> MadeFor {
         MadeFor { direction, kernel: self.kernel, stride: self.stride, padding: self.padding }
     }
@@ -212,10 +219,7 @@ pub fn pack_forward(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedWeights,
         parts: Vec::new(),
         made_for: conv.made_for(Direction::Forward),
     };
-    let tap = |tap: usize| {
-        [(tap / cols) as isize - conv.padding[0] as isize, (tap % cols) as isize - conv.padding[1] as isize]
-    };
-    packed.add_part([0, 0], (0..rows * cols).map(tap).collect(), |[group, output, input, tap]| {
+    packed.add_part([0, 0], conv.taps(), |[group, output, input, tap]| {
         w[((group * outputs + output) * inputs + input) * rows * cols + tap]
     });
     Ok(packed)

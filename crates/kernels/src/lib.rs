@@ -20,6 +20,8 @@ mod pack;
 mod product;
 mod scratch;
 mod tile;
+mod transpose;
+mod weight_gradient;
 mod weights;
 
 pub use conv::{
@@ -27,4 +29,5 @@ pub use conv::{
     pack_input_gradient,
 };
 pub use level::{Level, Mode, Precision};
+pub use weight_gradient::weight_gradient;
 pub use weights::PackedWeights;

@@ -60,23 +60,34 @@ pub(crate) fn channels(mode: Mode, runs: &Runs, tap: usize, planes: Planes<'_>, 
         }
     }
     if mode.precision == Precision::Mixed && !mode.is_paired() {
-        for row in panel.chunks_mut(stride).take(planes.count) {
-            let len = row.len().min(runs.vectors() * GATHER);
-            row[..len].iter_mut().for_each(|value| *value = rounded(*value));
+        for row in 0..planes.count {
+            let row = &mut panel[row * stride..][..runs.vectors() * GATHER];
+            row.iter_mut().for_each(|value| *value = rounded(*value));
         }
     }
 }
 
 /// Fills `row` with one plane's pixels under `tap`; pairs of neighbouring pixels where the mode is paired.
-pub(crate) fn pixels(mode: Mode, runs: &Runs, tap: usize, planes: Planes<'_>, row: &mut [f32]) {
+pub(crate) fn pixels(mode: Mode, runs: &Runs, tap: usize, plane: Planes<'_>, row: &mut [f32]) {
     if !mode.is_paired() {
-        return channels(mode, runs, tap, planes, (row, 0));
+        return channels(mode, runs, tap, plane, (row, 0));
     }
-    let single = Mode { precision: Precision::F32, ..mode };
-    let mut whole = [[0.0; GATHER]; 2 * crate::tile::PIXEL_BLOCK / GATHER];
-    channels(single, runs, tap, planes, (whole.as_flattened_mut(), 0));
-    for (pair, out) in whole.as_flattened()[..runs.vectors() * GATHER].chunks_exact(2).zip(row) {
-        *out = pack_pair(pair[0], pair[1]);
+    assert!(row.len() >= runs.vectors().div_ceil(2) * GATHER);
+    for (pair, to) in row.chunks_exact_mut(GATHER).take(runs.vectors().div_ceil(2)).enumerate() {
+        let first = runs.of(tap, 2 * pair);
+        let second = if 2 * pair + 1 < runs.vectors() { runs.of(tap, 2 * pair + 1) } else { &[] };
+        assert!(first.iter().chain(second).all(|&run| plane.hold(run)), "the geometry fits the tensor");
+        match mode.level {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Mode::checked` let this level through; the assertions bound what is read and written.
+            Level::Bf16 if plane.step <= 2 => unsafe { avx512::pixels(first, second, plane, to) },
+            _ => {
+                let whole = [gathered(first, plane), gathered(second, plane)];
+                for (pair, out) in whole.as_flattened().chunks_exact(2).zip(to) {
+                    *out = pack_pair(pair[0], pair[1]);
+                }
+            }
+        }
     }
 }
 
@@ -144,7 +155,8 @@ mod avx512 {
         if step == 1 {
             return Masked { masks: [run.lanes, 0], base: run.base };
         }
-        let spread = (0..GATHER).fold(0u32, |bits, lane| bits | (u32::from(run.lanes) >> lane & 1) << (2 * lane));
+        let spread =
+            (0..GATHER).fold(0u32, |bits, lane| bits | (u32::from(run.lanes) >> lane & 1) << (2 * lane));
         Masked { masks: [spread as u16, (spread >> 16) as u16], base: run.base }
     }
 
@@ -229,13 +241,33 @@ mod avx512 {
         }
     }
 
+    /// # Safety
+    /// The machine has AVX-512 F, BW and BF16; the lanes of both runs lie in the plane; `to` holds a vector.
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    pub(super) unsafe fn pixels(first: &[Run], second: &[Run], plane: Planes<'_>, to: &mut [f32]) {
+        let mut buffer = [Masked { masks: [0; 2], base: 0 }; GATHER];
+        let from = plane.data.as_ptr().wrapping_add(plane.first);
+        let mut halves = [_mm512_setzero_ps(); 2];
+        for (half, runs) in halves.iter_mut().zip([first, second]) {
+            let count = all(runs, plane.step, &mut buffer);
+            // SAFETY: the caller's.
+            *half = unsafe { gathered(&buffer[..count], plane.step, from) };
+        }
+        let pairs = _mm512_cvtne2ps_pbh(halves[1], halves[0]);
+        // SAFETY: the caller's for `to`; both are 512 bits of plain numbers.
+        unsafe {
+            _mm512_storeu_si512(to.as_mut_ptr().cast(), std::mem::transmute::<__m512bh, __m512i>(pairs))
+        }
+    }
+
     /// Two vectors rounded to bfloat16, lane by lane in pairs.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     fn interleaved(first: __m512, second: __m512) -> __m512 {
         let (low, high) = (_mm512_cvtneps_pbh(first), _mm512_cvtneps_pbh(second));
         // SAFETY: both are 256 bits of plain numbers.
-        let (low, high): (__m256i, __m256i) = unsafe { (std::mem::transmute(low), std::mem::transmute(high)) };
+        let (low, high): (__m256i, __m256i) =
+            unsafe { (std::mem::transmute(low), std::mem::transmute(high)) };
         let high = _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16);
         _mm512_castsi512_ps(_mm512_or_si512(_mm512_cvtepu16_epi32(low), high))
     }

@@ -58,7 +58,8 @@ impl<'a> Product<'a> {
     /// Positions of a part: those of the output that are `part.first` and multiples of the step from there.
     fn grid(&self, part: &Part) -> Grid {
         let Layout { images, size, step, .. } = self.layout;
-        let [rows, cols] = [0, 1].map(|axis| size[axis].saturating_sub(part.first[axis]).div_ceil(step[axis]));
+        let [rows, cols] =
+            [0, 1].map(|axis| size[axis].saturating_sub(part.first[axis]).div_ceil(step[axis]));
         Grid { images, rows, cols }
     }
 
@@ -81,7 +82,11 @@ impl<'a> Product<'a> {
         for group in groups {
             self.sum(task.part, [group, pixels], panels.clone(), (runs, panel, sums));
             for index in panels.clone() {
-                self.write(task, [group, index, pixels], &mut sums.as_mut()[index * self.weights.rows() * PIXELS..]);
+                self.write(
+                    task,
+                    [group, index, pixels],
+                    &mut sums.as_mut()[index * self.weights.rows() * PIXELS..],
+                );
             }
         }
     }

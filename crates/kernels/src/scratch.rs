@@ -1,6 +1,6 @@
 //! Work buffers that each thread keeps: fresh pages are dear, and a training step asks for them thousands of times.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use crate::gather::Runs;
 
@@ -53,10 +53,22 @@ pub(crate) struct Scratch {
     pub(crate) other: Lines,
     /// Where the tile's pixels come from.
     pub(crate) runs: Runs,
+    /// The same of the other factor.
+    pub(crate) other_runs: Runs,
 }
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static PARTIALS: Cell<Lines> = Cell::default();
+}
+
+/// Runs `work` with `len` lanes that this thread keeps and that hold anything. `work` may hand work to rayon: what
+/// comes back here meanwhile finds no buffer and makes its own.
+pub(crate) fn with_partials<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
+    let mut lines = PARTIALS.take();
+    let result = work(lines.take(len));
+    PARTIALS.set(lines);
+    result
 }
 
 /// Runs `work` with this thread's buffers. `work` hands nothing to rayon, which might come back here.

@@ -1,8 +1,8 @@
 //! The register tile: a few rows times a few vectors of sums, held in registers along the whole depth.
 
-use crate::lanes::{Lanes, Plain};
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{Avx2, Avx512, Bf16};
+use crate::lanes::{Lanes, Plain};
 use crate::level::{Level, Mode};
 
 /// Pixels in the panel of a forward product: one sliver of three vectors in AVX-512, two in AVX2, four in plain.
@@ -44,16 +44,17 @@ pub(crate) fn by_weights(mode: Mode, rows: usize, pixels: usize, tile: Tile<'_>)
     }
 }
 
-/// Multiplies by a panel of [`ROWS`] rows, `left[ROWS][ROW]`, over all of `right_stride`, a multiple of a vector.
-pub(crate) fn by_rows(mode: Mode, tile: Tile<'_>) {
+/// Multiplies by a panel of rows, `left[ROWS][ROW]`, over all of `right_stride`, a multiple of a vector. `rows` of
+/// them are wanted; a few sums more may be overwritten, of the [`ROWS`] that `sums` holds.
+pub(crate) fn by_rows(mode: Mode, rows: usize, tile: Tile<'_>) {
     match mode.level {
         #[cfg(target_arch = "x86_64")]
-        Level::Bf16 if mode.is_paired() => bf16::by_rows(tile),
+        Level::Bf16 if mode.is_paired() => bf16::by_rows(rows, tile),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 | Level::Bf16 => avx512::by_rows(tile),
+        Level::Avx512 | Level::Bf16 => avx512::by_rows(rows, tile),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => avx2::by_rows(tile),
-        _ => plain::by_rows(tile),
+        Level::Avx2 => avx2::by_rows(rows, tile),
+        _ => plain::by_rows(rows, tile),
     }
 }
 
@@ -178,18 +179,18 @@ macro_rules! level {
                 level!(@vectors vectors, rows, tile, [1 2 3], [$($rows)*]);
             }
 
-            pub(super) fn by_rows(mut tile: Tile<'_>) {
+            pub(super) fn by_rows(rows: usize, mut tile: Tile<'_>) {
                 let mut first = 0;
                 while first < tile.right_stride {
                     let wide = next_wide((tile.right_stride - first) / <$lanes>::WIDTH, $most);
-                    rows_sliver(wide, tile.from_lane(first));
+                    rows_sliver(wide, rows, tile.from_lane(first));
                     first += wide * <$lanes>::WIDTH;
                 }
             }
 
-            fn rows_sliver(wide: usize, mut tile: Tile<'_>) {
+            fn rows_sliver(wide: usize, rows: usize, mut tile: Tile<'_>) {
                 match wide {
-                    $($wide => for row in (0..ROWS).step_by($high) {
+                    $($wide => for row in (0..rows).step_by($high) {
                         // SAFETY: `Mode::checked` let this level through.
                         unsafe { run::<$high, $wide, ROW, 1>(tile.from_row(row)) }
                     },)*

@@ -1,4 +1,6 @@
-use doppelray_kernels::{Conv, Epilogue, forward, input_gradient, pack_forward, pack_input_gradient};
+use doppelray_kernels::{
+    Conv, Epilogue, forward, input_gradient, pack_forward, pack_input_gradient, weight_gradient,
+};
 use proptest::prelude::*;
 
 use crate::reference;
@@ -35,6 +37,19 @@ proptest! {
             let mut got = vec![f32::NAN; x];
             let packed = pack_input_gradient(&conv, &w, mode).unwrap();
             input_gradient(&conv, &dy, &packed, &mut got).unwrap();
+            assert_close(&got, &wanted, tolerance * terms, &format!("{mode:?} {conv:?}"));
+        }
+    }
+
+    #[test]
+    fn weight_gradient_is_its_definition_at_every_level(conv in convs(), seed: u64) {
+        let [x, w, y] = conv.lens().unwrap();
+        let (x, dy) = (numbers(x, seed), numbers(y, seed ^ 1));
+        let wanted = reference::weight_gradient(&conv, &x, &dy);
+        let terms = (y / conv.out_channels) as f64;
+        for (mode, tolerance) in modes() {
+            let mut got = vec![f32::NAN; w];
+            weight_gradient(&conv, &x, &dy, mode, &mut got).unwrap();
             assert_close(&got, &wanted, tolerance * terms, &format!("{mode:?} {conv:?}"));
         }
     }

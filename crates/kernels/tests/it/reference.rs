@@ -3,7 +3,7 @@
 use doppelray_kernels::Conv;
 
 /// Calls `each(x index, w index, y index)` for every product of the convolution.
-pub fn products(conv: &Conv, mut each: impl FnMut(usize, usize, usize)) {
+pub(crate) fn products(conv: &Conv, mut each: impl FnMut(usize, usize, usize)) {
     let [rows, cols] = conv.out_size().unwrap();
     let (inputs, outputs) = (conv.in_channels / conv.groups, conv.out_channels / conv.groups);
     let [tall, wide] = conv.kernel;
@@ -26,21 +26,21 @@ pub fn products(conv: &Conv, mut each: impl FnMut(usize, usize, usize)) {
 }
 
 /// `conv(x, w)`.
-pub fn forward(conv: &Conv, x: &[f32], w: &[f32]) -> Vec<f64> {
+pub(crate) fn forward(conv: &Conv, x: &[f32], w: &[f32]) -> Vec<f64> {
     let mut out = vec![0.0; conv.lens().unwrap()[2]];
     products(conv, |i, k, o| out[o] += f64::from(x[i]) * f64::from(w[k]));
     out
 }
 
 /// The gradient of `sum(dy * conv(x, w))` by `x`.
-pub fn input_gradient(conv: &Conv, dy: &[f32], w: &[f32]) -> Vec<f64> {
+pub(crate) fn input_gradient(conv: &Conv, dy: &[f32], w: &[f32]) -> Vec<f64> {
     let mut out = vec![0.0; conv.lens().unwrap()[0]];
     products(conv, |i, k, o| out[i] += f64::from(dy[o]) * f64::from(w[k]));
     out
 }
 
 /// The gradient of `sum(dy * conv(x, w))` by `w`.
-pub fn weight_gradient(conv: &Conv, x: &[f32], dy: &[f32]) -> Vec<f64> {
+pub(crate) fn weight_gradient(conv: &Conv, x: &[f32], dy: &[f32]) -> Vec<f64> {
     let mut out = vec![0.0; conv.lens().unwrap()[1]];
     products(conv, |i, k, o| out[k] += f64::from(x[i]) * f64::from(dy[o]));
     out

@@ -4,7 +4,7 @@ use doppelray_kernels::{Conv, Level, Mode, Precision};
 use proptest::prelude::*;
 
 /// Small convolutions of every kind: kernels 1-7, strides 1-3, any padding, groups, odd sizes.
-pub fn convs() -> impl Strategy<Value = Conv> {
+pub(crate) fn convs() -> impl Strategy<Value = Conv> {
     let channels = (1usize..4, 1usize..40, 1usize..40);
     let sizes = (0usize..4, 1usize..20, 1usize..40);
     let axis = || (1usize..8, 1usize..4, 0usize..5);
@@ -27,7 +27,7 @@ pub fn convs() -> impl Strategy<Value = Conv> {
 }
 
 /// `len` numbers between -1 and 1 that `seed` decides.
-pub fn numbers(len: usize, seed: u64) -> Vec<f32> {
+pub(crate) fn numbers(len: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         state ^= state << 13;
@@ -40,7 +40,7 @@ pub fn numbers(len: usize, seed: u64) -> Vec<f32> {
 
 /// Every mode that this machine can run, and what its products may be off by, relative to the largest sum of
 /// magnitudes: half a unit in the last place of a factor, twice, and the rounding of the sums.
-pub fn modes() -> impl Iterator<Item = (Mode, f64)> {
+pub(crate) fn modes() -> impl Iterator<Item = (Mode, f64)> {
     Level::available().flat_map(|level| {
         [
             (Mode { level, precision: Precision::F32 }, 1e-6),
@@ -50,7 +50,7 @@ pub fn modes() -> impl Iterator<Item = (Mode, f64)> {
 }
 
 /// Asserts that `got` is `wanted` up to `tolerance * scale`, where `scale` bounds a sum's magnitude.
-pub fn assert_close(got: &[f32], wanted: &[f64], allowed: f64, what: &str) {
+pub(crate) fn assert_close(got: &[f32], wanted: &[f64], allowed: f64, what: &str) {
     assert_eq!(got.len(), wanted.len());
     for (index, (&got, &wanted)) in got.iter().zip(wanted).enumerate() {
         let error = (f64::from(got) - wanted).abs();

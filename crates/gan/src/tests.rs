@@ -1,0 +1,190 @@
+//! The hand-made gradients against finite differences, and the stores against damage.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
+use doppelray_measures::rng::{Purpose, stream};
+
+use crate::adam::Adam;
+use crate::checkpoint::{Checkpoint, Position};
+use crate::networks::critic::{Critic, CriticConfig};
+use crate::networks::generator::GeneratorConfig;
+use crate::parameters::{Init, Path, collect};
+use crate::{Settings, game, model};
+
+/// Odd sizes on the way (21, 10, 5, 2), so that the transposed maps must restore them.
+const SIZE: usize = 21;
+const GRADES: [usize; 3] = [0, 1, 1];
+
+fn critic(device: &Device) -> Critic {
+    let config = CriticConfig { channels: vec![4, 6, 5] };
+    config.init(&mut Init::new(7, Purpose::CriticWeights, device), 2, SIZE)
+}
+
+fn images(device: &Device) -> Tensor<4> {
+    let values = stream(1, Purpose::Batch, 0).normals(GRADES.len() * SIZE * SIZE);
+    Tensor::from_data(TensorData::new(values, [GRADES.len(), 1, SIZE, SIZE]), device)
+}
+
+#[test]
+fn the_explicit_input_gradient_is_the_one_that_backpropagation_finds() {
+    let device = Device::flex().autodiff();
+    let critic = critic(&device);
+    let images = images(&device).require_grad();
+    let tape = critic.forward(images.clone(), &GRADES).sum().backward();
+    let expected = images.grad(&tape).unwrap().into_data();
+    let explicit = critic.input_gradient(images, &GRADES).inner().into_data();
+    let [a, b] = [explicit, expected].map(|d| d.try_into_vec::<f32>().unwrap());
+    let largest = b.iter().fold(0f32, |m, v| m.max(v.abs()));
+    // Two orders of summing the same products in single precision.
+    assert!(largest > 0.01);
+    assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-5 * largest.max(1.0)));
+}
+
+#[test]
+fn the_penalty_gradient_agrees_with_finite_differences_in_double_precision() {
+    let device = Device::flex().autodiff();
+    let critic = critic(&device).map(&mut Double);
+    let images = images(&device).cast(DType::F64);
+    let penalty = |critic: &Critic| game::penalty(critic, images.clone(), &GRADES);
+    let tape = penalty(&critic).backward();
+    for name in ["convs.0.weight", "convs.1.weight", "convs.2.weight", "direction"] {
+        for position in [0, 7, 19] {
+            let mut find = Find { path: Path::default(), name, position, tape: &tape, found: None };
+            critic.visit(&mut find);
+            let analytic = find.found.unwrap();
+            // So small a step that hardly any activation changes its sign, where the penalty jumps.
+            let step = 1e-7;
+            let at = |shift| {
+                let moved = critic.clone().map(&mut Nudge { path: Path::default(), name, position, shift });
+                penalty(&moved).into_scalar::<f64>()
+            };
+            let numeric = (at(step) - at(-step)) / (2.0 * step);
+            // Rounding of the penalty (1e-16) over the step, and the step's own error.
+            assert!((analytic - numeric).abs() < 1e-5 * (1.0 + numeric.abs()), "{name}: {analytic} {numeric}");
+        }
+    }
+}
+
+/// Parameters in double precision.
+struct Double;
+
+impl ModuleMapper for Double {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|t| Tensor::from_inner(t.inner().cast(DType::F64)).require_grad())
+    }
+}
+
+/// Adds `shift` to one value of one parameter.
+struct Nudge {
+    path: Path,
+    name: &'static str,
+    position: usize,
+    shift: f64,
+}
+
+impl ModuleMapper for Nudge {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.enter(name);
+    }
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.exit();
+    }
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if self.path.join() != self.name {
+            return param;
+        }
+        param.map(|t| {
+            let (shape, device) = (t.dims(), t.device());
+            let mut values: Vec<f64> = t.inner().into_data().try_into_vec().unwrap();
+            values[self.position] += self.shift;
+            Tensor::from_data(TensorData::new(values, shape), (&device, DType::F64)).require_grad()
+        })
+    }
+}
+
+/// Finds the gradient at one value of one parameter.
+struct Find<'a> {
+    path: Path,
+    name: &'static str,
+    position: usize,
+    tape: &'a Gradients,
+    found: Option<f64>,
+}
+
+impl ModuleVisitor for Find<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.enter(name);
+    }
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.exit();
+    }
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if self.path.join() == self.name {
+            let gradient = param.val().grad(self.tape).unwrap();
+            self.found = Some(gradient.into_data().try_into_vec::<f64>().unwrap()[self.position]);
+        }
+    }
+}
+
+#[test]
+fn an_image_depends_on_its_latent_and_grade_and_not_on_its_batch() {
+    let device = Device::flex();
+    let config = GeneratorConfig { latent: 8, embedding: 4, channels: vec![12, 8, 8] };
+    let generator = config.init(&mut Init::new(1, Purpose::GeneratorWeights, &device), 5, 30);
+    let latents = stream(2, Purpose::SampleLatent, 0).normals(3 * 8);
+    let together = model::draw(&generator, latents.clone(), &[0, 3, 4], &device);
+    let alone = model::draw(&generator, latents[8..16].to_vec(), &[3], &device);
+    assert_eq!((together[1].width(), together[1].height()), (30, 30));
+    assert_eq!(together[1], alone[0]);
+    assert_ne!(model::draw(&generator, latents[8..16].to_vec(), &[4], &device), alone);
+}
+
+fn checkpoint(step: u64) -> Checkpoint {
+    let parameters = collect(&critic(&Device::flex()));
+    let mut position = Position::start("data");
+    position.step = step;
+    Checkpoint {
+        position,
+        generator: parameters.clone(),
+        critic: parameters.clone(),
+        average: parameters.clone(),
+        generator_adam: Adam { steps: 3, first: parameters.clone(), second: parameters.clone() },
+        critic_adam: Adam::default(),
+    }
+}
+
+#[test]
+fn a_checkpoint_comes_back_whole_and_a_truncated_one_falls_back_to_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Checkpoint::read(folder.path()).unwrap().is_none());
+    checkpoint(1).write(folder.path()).unwrap();
+    checkpoint(2).write(folder.path()).unwrap();
+    let (newest, trouble) = Checkpoint::read(folder.path()).unwrap().unwrap();
+    assert!(trouble.is_none());
+    assert_eq!((newest.position.step, newest.generator_adam.steps), (2, 3));
+    assert_eq!(newest.generator, checkpoint(2).generator);
+    let path = folder.path().join("newest.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    doppelray_images::files::write_whole(&path, |out| out.write_all(&bytes[..bytes.len() / 2])).unwrap();
+    let (before, trouble) = Checkpoint::read(folder.path()).unwrap().unwrap();
+    assert_eq!(before.position.step, 1);
+    assert!(trouble.unwrap().to_string().contains("newest.safetensors: not a whole safetensors file"));
+}
+
+#[test]
+fn a_model_of_another_shape_is_refused_with_tensor_and_shapes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let small = Settings::resolve("tiny", &["generator.channels=[8, 8]".into()]).unwrap();
+    let device = Device::flex();
+    let mut init = Init::new(0, Purpose::GeneratorWeights, &device);
+    let average = collect(&small.generator.init(&mut init, 5, 64));
+    model::write(&path, &model::Header::new(&small, 0, "data", &[1; 5]), &average).unwrap();
+    let drawn = model::Model::open(&path).unwrap();
+    assert_eq!(drawn.draw(2, 9).unwrap(), drawn.draw(2, 9).unwrap());
+    assert!(drawn.draw(7, 9).unwrap_err().contains("not 7"));
+    let other = Settings::resolve("tiny", &["generator.channels=[8, 16]".into()]).unwrap();
+    model::write(&path, &model::Header::new(&other, 0, "data", &[1; 5]), &average).unwrap();
+    let message = model::Model::open(&path).err().unwrap().to_string();
+    assert!(message.contains("tensor `") && message.contains(", expected ["), "{message}");
+}
