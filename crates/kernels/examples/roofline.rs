@@ -16,11 +16,14 @@ fn main() {
     println!("level {level:?}, {} threads", rayon::current_num_threads());
     let peaks = [Precision::F32, Precision::Mixed].map(peak);
     println!("peak: f32 {:.0} GFLOP/s, bf16 {:.0} GFLOP/s", peaks[0], peaks[1]);
+    let only = std::env::args().nth(1);
     for precision in [Precision::F32, Precision::Mixed] {
         let peak = peaks[precision as usize];
         println!("{precision:?}: GFLOP/s and share of {peak:.0}");
         println!("{:<34}{:>14}{:>14}{:>14}", "shape", "forward", "dx", "dw");
-        for (name, conv) in shapes() {
+        for (name, conv) in
+            shapes().into_iter().filter(|(name, _)| only.as_ref().is_none_or(|o| name.contains(o)))
+        {
             let rates = measure(&conv, Mode::new(precision));
             let cells = rates.map(|rate| format!("{rate:>8.1} {:>3.0}%", 100.0 * rate / peak));
             println!("{name:<34}{:>14}{:>14}{:>14}", cells[0], cells[1], cells[2]);

@@ -266,8 +266,7 @@ mod avx512 {
     fn interleaved(first: __m512, second: __m512) -> __m512 {
         let (low, high) = (_mm512_cvtneps_pbh(first), _mm512_cvtneps_pbh(second));
         // SAFETY: both are 256 bits of plain numbers.
-        let (low, high): (__m256i, __m256i) =
-            unsafe { (std::mem::transmute(low), std::mem::transmute(high)) };
+        let [low, high] = unsafe { std::mem::transmute::<[__m256bh; 2], [__m256i; 2]>([low, high]) };
         let high = _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16);
         _mm512_castsi512_ps(_mm512_or_si512(_mm512_cvtepu16_epi32(low), high))
     }

@@ -5,11 +5,10 @@ use rayon::prelude::*;
 use crate::conv::Epilogue;
 use crate::finish::{Shared, finish};
 use crate::gather::{Grid, Runs, Source, row_parts};
-use crate::level::Mode;
-use crate::pack::{Planes, channels};
+use crate::pack::{Planes, channels, units};
 use crate::scratch::{self, Lines, Scratch};
 use crate::tile::{PIXELS, Tile, by_weights};
-use crate::weights::{Block, PackedWeights, Part};
+use crate::weights::{PackedWeights, Part};
 
 /// Where a product reads and writes; both tensors are `[images, channels, height, width]`.
 #[derive(Clone, Copy)]
@@ -113,7 +112,7 @@ impl<'a> Product<'a> {
             sums.fill(0.0);
         }
         for block in weights.blocks(part) {
-            self.gather(part, group, block, runs, panel);
+            self.gather(part, [group, block.channel, block.channels], runs, panel);
             for index in panels.clone() {
                 let tile = Tile {
                     depth: part.taps.len() * block.units,
@@ -129,18 +128,19 @@ impl<'a> Product<'a> {
         }
     }
 
-    fn gather(&self, part: &Part, group: usize, block: Block, runs: &Runs, panel: &mut [f32]) {
+    /// Gathers `count` channels of `group` from `channel` on, under all taps.
+    fn gather(&self, part: &Part, [group, channel, count]: [usize; 3], runs: &Runs, panel: &mut [f32]) {
         let source = self.layout.source;
         let planes = Planes {
             data: self.x,
-            first: (group * self.weights.inputs + block.channel) * source.plane(),
+            first: (group * self.weights.inputs + channel) * source.plane(),
             stride: source.plane(),
-            count: block.channels,
+            count,
             step: source.step[1],
         };
-        let mode: Mode = self.weights.mode;
-        for (tap, rows) in panel.chunks_mut(block.units * PIXELS).take(part.taps.len()).enumerate() {
-            channels(mode, runs, tap, planes, (rows, PIXELS));
+        let rows = PIXELS * units(self.weights.mode, count);
+        for (tap, rows) in panel.chunks_mut(rows).take(part.taps.len()).enumerate() {
+            channels(self.weights.mode, runs, tap, planes, (rows, PIXELS));
         }
     }
 

@@ -118,14 +118,14 @@ unsafe fn run<V: Lanes, const M: usize, const N: usize, const R: usize, const K:
 }
 
 impl Tile<'_> {
-    /// The same product from vector lane `first` on.
-    fn from_lane(&mut self, first: usize) -> Tile<'_> {
+    /// The same product without the first lanes.
+    fn skip_lanes(&mut self, first: usize) -> Tile<'_> {
         let right = &self.right[first.min(self.right.len())..];
         Tile { right, sums: &mut self.sums[first..], ..*self }
     }
 
-    /// The same product from row `first` of a panel of rows on.
-    fn from_row(&mut self, first: usize) -> Tile<'_> {
+    /// The same product without the first rows of a panel of rows.
+    fn skip_rows(&mut self, first: usize) -> Tile<'_> {
         let left = &self.left[first * ROW..];
         Tile { left, sums: &mut self.sums[first * self.sums_stride..], ..*self }
     }
@@ -171,7 +171,7 @@ macro_rules! level {
                 const SLIVER: usize = 3 * <$lanes>::WIDTH;
                 for first in (0..pixels).step_by(SLIVER) {
                     let vectors = (pixels - first).min(SLIVER).div_ceil(<$lanes>::WIDTH);
-                    weights_sliver(rows, vectors, tile.from_lane(first));
+                    weights_sliver(rows, vectors, tile.skip_lanes(first));
                 }
             }
 
@@ -183,7 +183,7 @@ macro_rules! level {
                 let mut first = 0;
                 while first < tile.right_stride {
                     let wide = next_wide((tile.right_stride - first) / <$lanes>::WIDTH, $most);
-                    rows_sliver(wide, rows, tile.from_lane(first));
+                    rows_sliver(wide, rows, tile.skip_lanes(first));
                     first += wide * <$lanes>::WIDTH;
                 }
             }
@@ -192,7 +192,7 @@ macro_rules! level {
                 match wide {
                     $($wide => for row in (0..rows).step_by($high) {
                         // SAFETY: `Mode::checked` let this level through.
-                        unsafe { run::<$high, $wide, ROW, 1>(tile.from_row(row)) }
+                        unsafe { run::<$high, $wide, ROW, 1>(tile.skip_rows(row)) }
                     },)*
                     _ => unreachable!("`next_wide` gives no more"),
                 }

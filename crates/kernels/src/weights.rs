@@ -1,5 +1,7 @@
 //! Weights in the order in which the register tile reads them.
 
+use std::ops::Range;
+
 use crate::level::{Mode, Precision};
 use crate::pack::{pack_pair, rounded, units};
 use crate::scratch::Lines;
@@ -69,7 +71,7 @@ impl PackedWeights {
         self.rows().min(self.outputs - panel * self.rows())
     }
 
-    /// Packs `weight(group, output, input, tap)` for one part.
+    /// Packs `weight([group, output, input, tap])` for one part.
     pub(crate) fn add_part(
         &mut self,
         first: [usize; 2],
@@ -78,45 +80,36 @@ impl PackedWeights {
     ) {
         let lanes = Lines::zeros(self.groups * self.group_lanes(taps.len()));
         let mut part = Part { first, taps, lanes };
-        let mut at = 0;
         for group in 0..self.groups {
             for block in self.blocks(&part) {
                 for panel in 0..self.panels() {
-                    at = self.pack_panel(&mut part, at, [group, panel], block, &weight);
+                    let range = self.range(&part, block, [group, panel]);
+                    let lanes = &mut part.lanes.as_mut()[range];
+                    self.pack_panel(lanes, block, panel, |[output, input, tap]| {
+                        weight([group, output, input, tap])
+                    });
                 }
             }
         }
         self.parts.push(part);
     }
 
-    fn pack_panel(
-        &self,
-        part: &mut Part,
-        mut at: usize,
-        [group, panel]: [usize; 2],
-        block: Block,
-        weight: impl Fn([usize; 4]) -> f32,
-    ) -> usize {
+    /// Fills the lanes of one panel of one block, `[taps * units][height]`.
+    fn pack_panel(&self, lanes: &mut [f32], block: Block, panel: usize, weight: impl Fn([usize; 3]) -> f32) {
+        let (first, height) = (panel * self.rows(), self.height(panel));
         let (paired, mixed) = (self.mode.is_paired(), self.mode.precision == Precision::Mixed);
-        let lanes = part.lanes.as_mut();
-        for tap in 0..part.taps.len() {
-            for unit in 0..block.units {
-                for row in 0..self.height(panel) {
-                    let output = panel * self.rows() + row;
-                    let at_input = |input| weight([group, output, block.channel + input, tap]);
-                    lanes[at] = if !paired {
-                        let value = at_input(unit);
-                        if mixed { rounded(value) } else { value }
-                    } else if 2 * unit + 1 < block.channels {
-                        pack_pair(at_input(2 * unit), at_input(2 * unit + 1))
-                    } else {
-                        pack_pair(at_input(2 * unit), 0.0)
-                    };
-                    at += 1;
-                }
+        for (index, lanes) in lanes.chunks_exact_mut(height).enumerate() {
+            let (tap, unit) = (index / block.units, index % block.units);
+            for (output, lane) in (first..).zip(lanes) {
+                let value = |input: usize| weight([output, block.channel + input, tap]);
+                *lane = match (paired, mixed) {
+                    (false, false) => value(unit),
+                    (false, true) => rounded(value(unit)),
+                    _ if 2 * unit + 1 == block.channels => pack_pair(value(2 * unit), 0.0),
+                    _ => pack_pair(value(2 * unit), value(2 * unit + 1)),
+                };
             }
         }
-        at
     }
 
     fn group_lanes(&self, taps: usize) -> usize {
@@ -145,10 +138,14 @@ impl PackedWeights {
     }
 
     /// The weights of one panel of one block: `[taps * units][height]`.
-    pub(crate) fn panel<'a>(&self, part: &'a Part, block: Block, [group, panel]: [usize; 2]) -> &'a [f32] {
+    pub(crate) fn panel<'a>(&self, part: &'a Part, block: Block, at: [usize; 2]) -> &'a [f32] {
+        &part.lanes.as_ref()[self.range(part, block, at)]
+    }
+
+    fn range(&self, part: &Part, block: Block, [group, panel]: [usize; 2]) -> Range<usize> {
         let taps = part.taps.len();
         let before = units(self.mode, block.channel) * taps * self.outputs;
         let start = group * self.group_lanes(taps) + before + panel * self.rows() * taps * block.units;
-        &part.lanes.as_ref()[start..][..taps * block.units * self.height(panel)]
+        start..start + taps * block.units * self.height(panel)
     }
 }
