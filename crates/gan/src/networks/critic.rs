@@ -63,7 +63,8 @@ impl Critic {
             let [_, _, height, width] = x.dims();
             sizes.push([height, width]);
             let before = conv.forward(x).detach();
-            masks.push(before.clone().greater_elem(0.0).float() * (1.0 - SLOPE) + SLOPE);
+            let above = before.clone().greater_elem(0.0).float().cast(before.dtype());
+            masks.push(above * (1.0 - SLOPE) + SLOPE);
             x = leaky_relu(before, SLOPE);
         }
         let mut gradient = rows(&self.direction.val(), grades).reshape(x.dims());

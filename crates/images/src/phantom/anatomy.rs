@@ -98,8 +98,8 @@ pub(super) struct Soft {
 impl Soft {
     fn new(mut alike: impl FnMut(f64, f64) -> f64) -> Self {
         Self {
-            half_width_mm: alike(61.0, 4.5),
-            depth_mm: alike(112.0, 9.0),
+            half_width_mm: alike(68.0, 4.5),
+            depth_mm: alike(100.0, 9.0),
             taper: alike(0.09, 0.035),
             centre_mm: alike(2.5, 2.0),
             fat_mm: alike(9.0, 3.0).max(3.0),
@@ -110,7 +110,7 @@ impl Soft {
     pub(super) fn depths(&self, [x, y]: Point) -> (f64, f64) {
         // Out of the frame nothing is asked of it, so a straight taper serves.
         let half = self.half_width_mm - self.taper * (y + 10.0);
-        let x = x - self.centre_mm - 0.045 * y;
+        let x = x - self.centre_mm - 0.07 * y;
         let whole = chord(x, half, self.depth_mm * (1.0 - 0.001 * y));
         let lean = chord(x, half - self.fat_mm, self.depth_mm * (1.0 - 0.001 * y) - 2.0 * self.fat_mm);
         (lean, whole - lean)

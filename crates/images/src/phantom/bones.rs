@@ -12,6 +12,8 @@ pub(super) struct Bone {
     pub(super) outline: Vec<Point>,
     /// Thickness of the compact shell at each point of the outline, mm.
     pub(super) cortex_mm: Vec<f64>,
+    /// Thickness of the shell's front and back, which the ray meets square on, mm.
+    pub(super) wall_mm: f64,
     /// Radius by which the bone rounds off towards its outline, along the ray, mm.
     pub(super) rounding_mm: f64,
     /// Depth along the ray in the middle, mm.
@@ -51,6 +53,7 @@ pub(super) struct Shape {
     scars: f64,
     compact: f64,
     bend_deg: f64,
+    plate_mm: f64,
 }
 
 impl Shape {
@@ -60,22 +63,23 @@ impl Shape {
             size: t.alike(1.0, 0.05),
             shaft: t.alike(1.0, 0.1),
             notch_depth: t.alike(15.0, 2.4),
-            notch_width: t.alike(1.0, 0.14),
+            notch_width: t.alike(1.0, 0.1),
             notch_shift: t.alike(0.0, 1.2),
             flatness: t.alike(0.0, 1.0),
             spines: [t.alike(9.0, 1.5), t.alike(7.6, 1.5)],
             dish: [t.alike(1.6, 0.5).max(0.3), t.alike(1.1, 0.5).max(0.2)],
             taper: t.alike(1.0, 0.09),
             groove: t.alike(2.6, 0.9),
-            fibula: [t.alike(38.5, 3.0), t.alike(18.0, 3.5)],
+            fibula: [t.alike(40.5, 3.0), t.alike(19.5, 3.5)],
             patella: [t.alike(5.0, 3.0), t.alike(-43.0, 6.0)],
             patella_size: [t.alike(23.0, 1.8), t.alike(20.0, 2.0)],
             patella_turn: t.own(0.0, 9.0),
-            patella_density: t.alike(0.55, 0.2).max(0.1),
+            patella_density: t.alike(0.75, 0.3).max(0.1),
             slope: t.alike(2.4, 1.1).max(0.3),
             scars: t.alike(1.0, 0.5).max(0.0),
             compact: t.alike(1.0, 0.18),
             bend_deg: 0.5 * disease.constitution_deg,
+            plate_mm: t.alike(8.5, 2.5).max(2.5),
         }
     }
 
@@ -99,15 +103,15 @@ impl Shape {
             [-34.0 - 0.3 * sm, -0.7 - 0.2 * f],
             [-28.5, 0.2],
             [-22.5, 0.3],
-            [-17.5 * w + c, -1.3 + 0.2 * f],
-            [-12.6 * w + c, -5.2],
+            [-17.8 + 0.4 * c, -1.2 + 0.2 * f],
+            [-13.4 * w.min(1.15) + 0.8 * c, -0.32 * d],
             [-9.2 * w + c, -0.72 * d],
             [-4.8 * w + c, -0.96 * d],
             [c + 0.8, -1.02 * d],
             [6.0 * w + c, -0.9 * d],
             [10.6 * w + c, -0.6 * d],
-            [15.6 * w + c, -3.6],
-            [21.0, -1.0 + 0.2 * f],
+            [15.6 * w.min(1.15) + 0.7 * c, -0.25 * d],
+            [21.3, -1.0 + 0.2 * f],
             [27.0, 0.0],
             [33.5, -0.5 - 0.2 * f],
             [38.4 + sl, -3.0 - 0.1 * sl],
@@ -130,7 +134,7 @@ impl Shape {
             wall * self.compact
         };
         let cortex_mm = outline.iter().map(shell).collect();
-        Bone { outline, cortex_mm, rounding_mm: 19.0, depth_mm: 46.0 * s, density: 1.0 }
+        Bone { outline, cortex_mm, wall_mm: 0.6, rounding_mm: 19.0, depth_mm: 46.0 * s, density: 1.0 }
     }
 
     /// The tibia.
@@ -138,15 +142,16 @@ impl Shape {
         let s = self.size;
         let [sm, sl] = disease.tibia_spur_mm;
         let [dm, dl] = self.dish;
-        let [hm, hl] = self.spines.map(|h| h + 0.5 * disease.peaking_mm);
+        let [hm, hl] = self.spines.map(|h| h + 0.6 * disease.peaking_mm);
         let side = |x: f64, y: f64| [x * (1.0 - (self.taper - 1.0) * 0.016 * y), y];
         let knots = [
             [-22.0 / self.taper, 100.0],
-            side(-25.5, 58.0),
-            side(-29.5, 42.0),
-            side(-34.0, 28.0),
-            side(-37.6, 17.0),
-            [-39.4 - 0.3 * sm, 9.0],
+            side(-24.5, 60.0),
+            side(-26.3, 47.0),
+            side(-29.6, 36.0),
+            side(-34.6, 25.0),
+            side(-38.6, 14.5),
+            [-39.9 - 0.3 * sm, 8.0],
             [-39.6 - sm, 3.2 - 0.25 * sm],
             [-37.6 - 0.4 * sm, 0.9 - 0.2 * sm],
             [-33.0, 0.4 * dm],
@@ -156,8 +161,8 @@ impl Shape {
             [-11.8, -0.36 * hm],
             [-8.6, -0.86 * hm],
             [-6.4, -hm],
-            [-4.0, -0.84 * hm],
-            [0.0, -0.6 * hm],
+            [-4.0, -0.88 * hm],
+            [0.0, -0.7 * hm],
             [3.6, -0.8 * hl],
             [5.9, -hl],
             [8.4, -0.8 * hl],
@@ -168,11 +173,12 @@ impl Shape {
             [34.0, 0.5 * dl],
             [38.6 + 0.4 * sl, 0.8 - 0.2 * sl],
             [41.0 + sl, 3.0 - 0.25 * sl],
-            [40.8 + 0.3 * sl, 9.0],
-            side(38.6, 17.0),
-            side(34.6, 28.0),
-            side(30.6, 42.0),
-            side(27.0, 58.0),
+            [41.2 + 0.3 * sl, 8.0],
+            side(39.8, 14.5),
+            side(35.8, 25.0),
+            side(31.0, 36.0),
+            side(27.4, 47.0),
+            side(25.5, 60.0),
             [24.0 / self.taper, 100.0],
         ];
         let lean = libm::tan(self.bend_deg.to_radians());
@@ -180,7 +186,7 @@ impl Shape {
         let outline = self.roughened(closed_curve(&knots, 7), disease);
         let shell = |p: &Point| (0.55 + 0.045 * (p[1] / s - 12.0).clamp(0.0, 45.0)) * self.compact;
         let cortex_mm = outline.iter().map(shell).collect();
-        Bone { outline, cortex_mm, rounding_mm: 17.0, depth_mm: 40.0 * s, density: 0.92 }
+        Bone { outline, cortex_mm, wall_mm: 0.6, rounding_mm: 17.0, depth_mm: 40.0 * s, density: 0.92 }
     }
 
     /// The head and neck of the fibula.
@@ -203,9 +209,9 @@ impl Shape {
             [x - 9.0, y + 15.0],
         ];
         let outline = closed_curve(&knots.map(|[a, b]| [a * self.size, b * self.size]), 6);
-        let shell = |p: &Point| 0.4 + 0.04 * (p[1] / self.size - y - 10.0).clamp(0.0, 25.0);
+        let shell = |p: &Point| 0.3 + 0.03 * (p[1] / self.size - y - 10.0).clamp(0.0, 25.0);
         let cortex_mm = outline.iter().map(shell).collect();
-        Bone { outline, cortex_mm, rounding_mm: 9.0, depth_mm: 18.0 * self.size, density: 0.75 }
+        Bone { outline, cortex_mm, wall_mm: 0.4, rounding_mm: 9.0, depth_mm: 18.0 * self.size, density: 0.7 }
     }
 
     /// The patella, a flat bone in front of the femur.
@@ -228,7 +234,7 @@ impl Shape {
         let outline = closed_curve(&knots, 8);
         let cortex_mm = vec![0.16 * self.patella_density; outline.len()];
         let depth_mm = 20.0 * self.size;
-        Bone { outline, cortex_mm, rounding_mm: 11.0, depth_mm, density: self.patella_density }
+        Bone { outline, cortex_mm, wall_mm: 0.1, rounding_mm: 11.0, depth_mm, density: self.patella_density }
     }
 
     /// Worn surfaces are rough: a few bumps along the outline near the joint.
@@ -258,9 +264,9 @@ impl Shape {
 
     /// Dense lines of the tibia: its plates on edge, their rims, the flanks of the spines, the scar.
     pub(super) fn tibia_lines(&self, disease: &Disease) -> Vec<Line> {
-        let [hm, hl] = self.spines.map(|h| h + 0.5 * disease.peaking_mm);
+        let [hm, hl] = self.spines.map(|h| h + 0.6 * disease.peaking_mm);
         let [dm, dl] = self.dish;
-        let plate = |side: usize| 4.2 + 3.0 * disease.sclerosis[side];
+        let plate = |side: usize| self.plate_mm + 5.0 * disease.sclerosis[side];
         let line = |knots: &[Point], width_mm: f64, path_mm: f64| self.line(knots, width_mm, path_mm);
         let o = self.slope;
         let medial = [[-37.5, 2.2], [-30.0, dm + 0.8], [-22.0, dm + 0.9], [-15.0, 0.6], [-11.5, -0.3 * hm + 1.0]];

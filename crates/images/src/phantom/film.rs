@@ -11,7 +11,7 @@ use super::traits::{Person, Topic};
 use crate::side::Side;
 
 /// Width of the frame in mean, mm: the knee joint cut out of a film so that the bones nearly fill it.
-const FIELD_MM: f64 = 112.0;
+const FIELD_MM: f64 = 102.0;
 /// Height of the joint line in the frame.
 const JOINT: f64 = 0.575;
 /// The coarsest grid that still carries the finest detail, mm; smaller images are averaged from it.
@@ -46,16 +46,16 @@ impl Film {
         let mut t = person.traits(Topic::Film);
         let haze = t.same(0.0, 1.0);
         Self {
-            field_mm: t.alike(FIELD_MM, 3.5),
+            field_mm: t.alike(FIELD_MM, 3.0),
             side: person.side,
             turn_deg: t.own(0.0, 2.2),
             shift_mm: [t.own(0.0, 1.6), t.own(0.0, 2.2)],
             level: t.same(0.74 + 0.08 * haze, 0.085) as f32,
-            gain: (0.5 * libm::exp(t.same(0.0, 0.4))) as f32,
-            scatter: (0.55 * libm::exp(0.35 * haze)) as f32,
+            gain: (0.47 * libm::exp(t.same(0.0, 0.35))) as f32,
+            scatter: (0.75 * libm::exp(0.35 * haze)) as f32,
             beam: [t.own(0.5, 0.08) as f32, t.same(0.45, 0.1) as f32, t.same(0.12, 0.08).max(0.0) as f32],
             blur_mm: 0.32 * libm::exp(t.same(0.0, 0.25)),
-            dose: (6.0e4 * libm::exp(t.same(0.0, 0.5))) as f32,
+            dose: (2.4e5 * libm::exp(t.same(0.0, 0.5))) as f32,
             noise: person.film(),
         }
     }

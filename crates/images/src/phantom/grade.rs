@@ -12,7 +12,7 @@ pub(super) const LATERAL: usize = 1;
 /// 2.7 and 0.8 mm).
 const LOSS_MM: [f64; 5] = [0.0, 0.25, 0.7, 2.1, 4.1];
 /// Length of the worst osteophyte, mm.
-const SPUR_MM: [f64; 5] = [0.0, 0.7, 2.0, 3.3, 5.0];
+const SPUR_MM: [f64; 5] = [0.0, 0.8, 2.4, 4.0, 6.0];
 /// Sclerosis: density added under the plate of the worse compartment, as a share of the bone's own.
 const SCLEROSIS: [f64; 5] = [0.0, 0.05, 0.15, 0.4, 0.75];
 
@@ -60,7 +60,7 @@ impl Disease {
             tibia_spur_mm: by_side(worse, worst[1], other[1]),
             sclerosis,
             peaking_mm: (0.5 * severity * t.own(1.0, 0.5)).max(0.0),
-            roughness_mm: (0.16 * (severity - 1.5)).max(0.0),
+            roughness_mm: (0.1 * (severity - 1.5)).max(0.0),
             constitution_deg,
             cysts: cysts(&mut t, severity, worse),
         }

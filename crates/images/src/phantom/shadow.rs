@@ -12,7 +12,7 @@ const FAT: f32 = 0.0195;
 const SPONGY: f32 = 0.0105;
 const COMPACT: f32 = 0.055;
 /// Spread of spongy bone's path relative to itself after a bone's depth has averaged it.
-const GRAIN: f32 = 0.085;
+const GRAIN: f32 = 0.14;
 /// Bone rounds off over this length wherever its outline has corners, mm.
 const SOFTENING_MM: f64 = 2.6;
 /// Farther inside than any bone rounds, mm.
@@ -86,14 +86,17 @@ fn add_bone(bone: &Bone, plane: &Plane, spongy: &mut Field, compact: &mut Field)
             // The outline crosses a pixel: only part of it is bone.
             let share = (d / step + 0.5).clamp(0.0, 1.0);
             spongy.values[i] += share * bone.density as f32 * whole.values[i].min(depth);
-            let parts = [-0.33, 0.0, 0.33].map(|o| shell(d + o * step, depths.cortex_mm[i], radius));
+            let parts = [-0.33, 0.0, 0.33].map(|o| shell(d + o * step, bone, depths.cortex_mm[i]));
             compact.values[i] += (parts[0] + parts[1] + parts[2]) * (1.0 / 3.0);
         }
     }
 }
 
-/// Path through the shell of a cylinder of `radius` at depth `d` inside its silhouette.
-fn shell(d: f32, cortex: f32, radius: f32) -> f32 {
+/// Path through the shell of a round bone at depth `d` inside its silhouette, where the shell is `cortex` thick.
+fn shell(d: f32, bone: &Bone, cortex: f32) -> f32 {
+    let (radius, wall) = (bone.rounding_mm as f32, bone.wall_mm as f32);
+    // A thick wall is thick at its silhouette; farther in the ray meets the front and the back.
+    let cortex = wall + (cortex - wall) * libm::expf(-0.04 * d * d);
     let half = |d: f32, r: f32| {
         let u = (r - d).max(0.0);
         (r * r - u * u).max(0.0).sqrt()
