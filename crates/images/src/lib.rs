@@ -1,13 +1,16 @@
 //! Radiographs in and out: images, collections, splits, and the phantom knee.
 
+pub mod collection;
 pub mod error;
 pub mod files;
 pub mod image;
 pub mod phantom;
 pub mod png;
 pub mod progress;
+pub mod resize;
 pub mod side;
 
+pub use collection::{Collection, Row};
 pub use error::{Error, Result};
 pub use image::{Depth, Image};
 pub use side::Side;

@@ -1,0 +1,197 @@
+//! Makes a collection beside its final name, and goes on where it was interrupted.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::{About, Collection, Row, check, hex};
+use crate::error::{Error, Result};
+use crate::files::{beside, write_whole};
+use crate::{Image, png};
+
+/// What the folder of a new collection turned out to hold.
+pub enum Begun {
+    /// Images are to be written (those of an interrupted run are there already).
+    Open(Writer),
+    /// The same command finished before.
+    Finished(Collection),
+}
+
+/// A collection in the making.
+pub struct Writer {
+    out: PathBuf,
+    staged: PathBuf,
+    about: About,
+}
+
+impl Writer {
+    /// Begins a collection at `out`, or goes on with it; refuses a folder that holds something else.
+    pub fn begin(out: &Path, about: About) -> Result<Begun> {
+        if out.exists() {
+            let finished = out.join("collection.toml").is_file().then(|| Collection::open(out)).transpose()?;
+            return match finished {
+                Some(collection) if *collection.about() == about => Ok(Begun::Finished(collection)),
+                _ => Err(Error::content(out, "is there already and holds something else; choose another --out")),
+            };
+        }
+        let staged = beside(out, "part");
+        let toml = staged.join("collection.toml");
+        if toml.is_file() {
+            let text = fs::read_to_string(&toml).map_err(Error::file(&toml))?;
+            if toml::from_str::<About>(&text).ok().as_ref() != Some(&about) {
+                let reason = format!(
+                    "an unfinished collection of other settings stands there; finish it with the command that \
+                     began it, or delete {}",
+                    staged.display()
+                );
+                return Err(Error::content(out, reason));
+            }
+        } else {
+            fs::create_dir_all(&staged).map_err(Error::file(&staged))?;
+            let text = toml::to_string(&about).expect("plain values");
+            write_whole(&toml, |file| file.write_all(text.as_bytes())).map_err(Error::file(&toml))?;
+        }
+        Ok(Begun::Open(Self { out: out.to_owned(), staged, about }))
+    }
+
+    /// Where an image of this split, grade and id stands.
+    pub fn place(split: &str, grade: Option<u8>, id: &str) -> String {
+        let grade = grade.map_or_else(|| "ungraded".to_owned(), |g| g.to_string());
+        format!("images/{split}/{grade}/{id}.png")
+    }
+
+    /// Encodes one image to the place that `row.file` names and fills in its hash; from any thread.
+    pub fn put(&self, row: Row, image: &Image) -> Result<Row> {
+        assert_eq!((image.width(), image.height()), (self.about.size, self.about.size), "the collection's size");
+        assert_eq!(image.depth(), self.about.depth, "the collection's depth");
+        let path = self.staged.join(&row.file);
+        let folder = path.parent().expect("a place has a folder");
+        let mut bytes = Vec::new();
+        png::encode(image, &mut bytes).expect("memory takes all");
+        let sha256 = hex(&Sha256::digest(&bytes));
+        // Not synced one by one: a power cut may cost the staged folder, never a finished collection.
+        let part = beside(&path, "part");
+        let written = fs::create_dir_all(folder)
+            .and_then(|()| fs::File::create(&part))
+            .and_then(|mut file| file.write_all(&bytes))
+            .and_then(|()| fs::rename(&part, &path));
+        written.map_err(Error::file(&self.out.join(&row.file)))?;
+        Ok(Row { sha256, ..row })
+    }
+
+    /// The row with its hash, where an interrupted run has put its image already.
+    pub fn found(&self, row: &Row) -> Option<Row> {
+        let bytes = fs::read(self.staged.join(&row.file)).ok()?;
+        Some(Row { sha256: hex(&Sha256::digest(bytes)), ..row.clone() })
+    }
+
+    /// Writes a file beside the manifest.
+    pub fn attach(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.staged.join(name);
+        write_whole(&path, |file| file.write_all(bytes)).map_err(Error::file(&self.out.join(name)))
+    }
+
+    /// Writes the manifest, sorted by file, and gives the folder its name.
+    pub fn finish(self, mut rows: Vec<Row>) -> Result<Collection> {
+        rows.sort_by(|a, b| a.file.cmp(&b.file));
+        check::subjects_stay(&rows).map_err(|why| Error::content(&self.out, why))?;
+        let mut table = csv::Writer::from_writer(Vec::new());
+        for row in &rows {
+            table.serialize(row).expect("rows are flat");
+        }
+        if rows.is_empty() {
+            table.write_record(check::COLUMNS).expect("memory takes all");
+        }
+        self.attach("manifest.csv", &table.into_inner().expect("memory takes all"))?;
+        fs::rename(&self.staged, &self.out).map_err(Error::file(&self.out))?;
+        Collection::open(&self.out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collection::Kind;
+    use crate::{Depth, Side};
+
+    fn about() -> About {
+        About {
+            kind: Kind::Phantom,
+            title: "t".into(),
+            size: 4,
+            depth: Depth::Eight,
+            licence: String::new(),
+            source: String::new(),
+            made_by: "0".into(),
+            settings: toml::Table::new(),
+        }
+    }
+
+    fn row(subject: &str, split: &str) -> Row {
+        let id = format!("{subject}{split}");
+        Row {
+            file: Writer::place(split, Some(2), &id),
+            id,
+            subject: Some(subject.into()),
+            side: Some(Side::Left),
+            grade: Some(2),
+            split: split.into(),
+            seed: None,
+            sha256: String::new(),
+            flags: String::new(),
+        }
+    }
+
+    fn open(out: &Path) -> Writer {
+        match Writer::begin(out, about()).unwrap() {
+            Begun::Open(writer) => writer,
+            Begun::Finished(_) => panic!("nothing was finished"),
+        }
+    }
+
+    fn image() -> Image {
+        Image::new(4, 4, Depth::Eight, (0..16).collect())
+    }
+
+    #[test]
+    fn an_interrupted_collection_goes_on_and_a_finished_one_is_recognised() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("c");
+        let written = open(&out).put(row("a", "train"), &image()).unwrap();
+        assert!(!out.exists(), "nothing under the final name before it is whole");
+        let writer = open(&out);
+        assert_eq!(writer.found(&row("a", "train")), Some(written.clone()));
+        assert_eq!(writer.found(&row("b", "train")), None);
+        let collection = writer.finish(vec![written.clone()]).unwrap();
+        assert_eq!(collection.load(&written).unwrap(), image());
+        assert!(matches!(Writer::begin(&out, about()).unwrap(), Begun::Finished(_)));
+        let other = About { title: "other".into(), ..about() };
+        assert!(Writer::begin(&out, other).err().unwrap().to_string().contains("choose another --out"));
+    }
+
+    #[test]
+    fn a_subject_in_two_splits_is_refused_when_written_and_when_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("c");
+        let writer = open(&out);
+        let [a, b] = ["train", "val"].map(|split| writer.put(row("a", split), &image()).unwrap());
+        let message = writer.finish(vec![a.clone(), b]).unwrap_err().to_string();
+        assert!(message.contains("1 subjects are in more than one split (a"), "{message}");
+        open(&out).finish(vec![a]).unwrap();
+        let manifest = out.join("manifest.csv");
+        let text = fs::read_to_string(&manifest).unwrap();
+        for (from, to, reason) in [
+            ("grade", "kl", "the column `grade` is missing"),
+            (",2,train", ",7,train", "line 2: grade 7 is not one of 0..4"),
+            ("images/", "../images/", "leaves the collection"),
+            ("images/", "imagez/", "is listed and not there"),
+        ] {
+            let changed = text.replacen(from, to, 1);
+            write_whole(&manifest, |f| f.write_all(changed.as_bytes())).unwrap();
+            let message = Collection::open(&out).unwrap_err().to_string();
+            assert!(message.contains("manifest.csv") && message.contains(reason), "{message}");
+        }
+    }
+}
