@@ -67,26 +67,25 @@ pub(crate) fn channels(mode: Mode, runs: &Runs, tap: usize, planes: Planes<'_>, 
     }
 }
 
-/// Fills `row` with one plane's pixels under `tap`; pairs of neighbouring pixels where the mode is paired.
-pub(crate) fn pixels(mode: Mode, runs: &Runs, tap: usize, plane: Planes<'_>, row: &mut [f32]) {
+/// Fills `rows[channel][stride]` with the tile's pixels under `tap`; pairs of neighbouring pixels where the mode
+/// is paired.
+pub(crate) fn pixels(mode: Mode, runs: &Runs, tap: usize, planes: Planes<'_>, rows: (&mut [f32], usize)) {
     if !mode.is_paired() {
-        return channels(mode, runs, tap, plane, (row, 0));
+        return channels(mode, runs, tap, planes, rows);
     }
-    assert!(row.len() >= runs.vectors().div_ceil(2) * GATHER);
-    for (pair, to) in row.chunks_exact_mut(GATHER).take(runs.vectors().div_ceil(2)).enumerate() {
+    let (rows, stride) = rows;
+    let pairs = runs.vectors().div_ceil(2);
+    assert!(planes.count == 0 || rows.len() >= (planes.count - 1) * stride + pairs * GATHER);
+    for pair in 0..pairs {
         let first = runs.of(tap, 2 * pair);
         let second = if 2 * pair + 1 < runs.vectors() { runs.of(tap, 2 * pair + 1) } else { &[] };
-        assert!(first.iter().chain(second).all(|&run| plane.hold(run)), "the geometry fits the tensor");
+        assert!(first.iter().chain(second).all(|&run| planes.hold(run)), "the geometry fits the tensor");
+        let to = (&mut rows[pair * GATHER..], stride);
         match mode.level {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Mode::checked` let this level through; the assertions bound what is read and written.
-            Level::Bf16 if plane.step <= 2 => unsafe { avx512::pixels(first, second, plane, to) },
-            _ => {
-                let whole = [gathered(first, plane), gathered(second, plane)];
-                for (pair, out) in whole.as_flattened().chunks_exact(2).zip(to) {
-                    *out = pack_pair(pair[0], pair[1]);
-                }
-            }
+            Level::Bf16 if planes.step <= 2 => unsafe { avx512::pixels([first, second], planes, to) },
+            _ => plain_pixels([first, second], planes, to),
         }
     }
 }
@@ -134,6 +133,15 @@ fn plain_pairs(runs: &[Run], planes: Planes<'_>, (to, stride): (&mut [f32], usiz
         let second = if last { [0.0; GATHER] } else { gathered(runs, planes.plane(index + 1)) };
         for (lane, out) in to[index / 2 * stride..][..GATHER].iter_mut().enumerate() {
             *out = pack_pair(first[lane], second[lane]);
+        }
+    }
+}
+
+fn plain_pixels(halves: [&[Run]; 2], planes: Planes<'_>, (to, stride): (&mut [f32], usize)) {
+    for index in 0..planes.count {
+        let whole = halves.map(|runs| gathered(runs, planes.plane(index)));
+        for (pair, out) in whole.as_flattened().chunks_exact(2).zip(&mut to[index * stride..]) {
+            *out = pack_pair(pair[0], pair[1]);
         }
     }
 }
@@ -242,21 +250,22 @@ mod avx512 {
     }
 
     /// # Safety
-    /// The machine has AVX-512 F, BW and BF16; the lanes of both runs lie in the plane; `to` holds a vector.
+    /// As [`channels`] for both halves, and AVX-512 BF16.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    pub(super) unsafe fn pixels(first: &[Run], second: &[Run], plane: Planes<'_>, to: &mut [f32]) {
-        let mut buffer = [Masked { masks: [0; 2], base: 0 }; GATHER];
-        let from = plane.data.as_ptr().wrapping_add(plane.first);
-        let mut halves = [_mm512_setzero_ps(); 2];
-        for (half, runs) in halves.iter_mut().zip([first, second]) {
-            let count = all(runs, plane.step, &mut buffer);
-            // SAFETY: the caller's.
-            *half = unsafe { gathered(&buffer[..count], plane.step, from) };
-        }
-        let pairs = _mm512_cvtne2ps_pbh(halves[1], halves[0]);
-        // SAFETY: the caller's for `to`; both are 512 bits of plain numbers.
-        unsafe {
-            _mm512_storeu_si512(to.as_mut_ptr().cast(), std::mem::transmute::<__m512bh, __m512i>(pairs))
+    pub(super) unsafe fn pixels(halves: [&[Run]; 2], planes: Planes<'_>, (to, stride): (&mut [f32], usize)) {
+        let mut buffers = [[Masked { masks: [0; 2], base: 0 }; GATHER]; 2];
+        let counts = [0, 1].map(|half| all(halves[half], planes.step, &mut buffers[half]));
+        let (mut from, mut to) = (planes.data.as_ptr().wrapping_add(planes.first), to.as_mut_ptr());
+        for _ in 0..planes.count {
+            // SAFETY: the caller's; a vector of pairs is 512 bits of plain numbers.
+            unsafe {
+                let low = gathered(&buffers[0][..counts[0]], planes.step, from);
+                let high = gathered(&buffers[1][..counts[1]], planes.step, from);
+                let pairs = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+                _mm512_storeu_si512(to.cast(), pairs);
+            }
+            from = from.wrapping_add(planes.stride);
+            to = to.wrapping_add(stride);
         }
     }
 

@@ -140,14 +140,17 @@ impl<'a> Gradient<'a> {
         }
     }
 
-    /// Gathers one panel of rows; says how many it has.
+    /// Gathers one panel of rows, which go through the channels of a tap before the next; says how many it has.
     fn gather(&self, group: usize, index: usize, runs: &Runs, panel: &mut [f32]) -> usize {
         let inputs = self.conv.in_channels / self.conv.groups;
-        let rows = ROWS.min(self.rows() - index * ROWS);
-        for (row, to) in panel.chunks_exact_mut(ROW).take(rows).enumerate() {
-            let (channel, tap) =
-                ((index * ROWS + row) / self.taps.len(), (index * ROWS + row) % self.taps.len());
-            pixels(self.mode, runs, tap, plane(self.x, group * inputs + channel), to);
+        let (first, rows) = (index * ROWS, ROWS.min(self.rows() - index * ROWS));
+        let mut row = 0;
+        while row < rows {
+            let (tap, channel) = ((first + row) / inputs, (first + row) % inputs);
+            let count = (rows - row).min(inputs - channel);
+            let planes = planes(self.x, group * inputs + channel, count);
+            pixels(self.mode, runs, tap, planes, (&mut panel[row * ROW..], ROW));
+            row += count;
         }
         rows
     }
@@ -157,21 +160,18 @@ impl<'a> Gradient<'a> {
         let outputs = self.conv.out_channels / self.conv.groups;
         let rows = rows.take(16 * ROW);
         for first in (0..self.lanes).step_by(16) {
-            for (row, from) in rows.chunks_exact_mut(ROW).enumerate() {
-                if first + row < outputs {
-                    pixels(self.mode, runs, 0, plane(self.dy, group * outputs + first + row), from);
-                } else {
-                    from.fill(0.0);
-                }
-            }
+            let count = 16.min(outputs - first);
+            let planes = planes(self.dy, group * outputs + first, count);
+            pixels(self.mode, runs, 0, planes, (rows, ROW));
+            rows[count * ROW..].fill(0.0);
             let lanes = 16.min(self.lanes - first);
             transpose(self.mode.level, (rows, ROW), [lanes, PIXEL_BLOCK], (&mut to[first..], self.lanes));
         }
     }
 
-    /// Adds the strands in order and turns the sums: `[rows][lanes]` to `[outputs][rows]`.
+    /// Adds the strands in order and turns the sums: `[taps][inputs][lanes]` to `[outputs][inputs][taps]`.
     fn reduce(&self, partials: &[f32], sums: usize, dw: &mut [f32]) {
-        let rows = self.rows();
+        let (rows, taps) = (self.rows(), self.taps.len());
         dw.par_chunks_mut(16 * rows).enumerate().for_each(|(part, dw)| {
             for row in 0..rows {
                 let at = row * self.lanes + part * 16;
@@ -180,13 +180,14 @@ impl<'a> Gradient<'a> {
                     let lanes = &strand[at..(at + 16).min(strand.len())];
                     totals.iter_mut().zip(lanes).for_each(|(total, lane)| *total += lane);
                 }
-                dw.iter_mut().skip(row).step_by(rows).zip(totals).for_each(|(to, total)| *to = total);
+                let to = row % (rows / taps) * taps + row / (rows / taps);
+                dw.iter_mut().skip(to).step_by(rows).zip(totals).for_each(|(to, total)| *to = total);
             }
         });
     }
 }
 
-/// One channel's planes; the image is in the runs.
-fn plane((data, source): (&[f32], Source), channel: usize) -> Planes<'_> {
-    Planes { data, first: channel * source.plane(), stride: 0, count: 1, step: source.step[1] }
+/// The planes of `count` channels; the image is in the runs.
+fn planes((data, source): (&[f32], Source), channel: usize, count: usize) -> Planes<'_> {
+    Planes { data, first: channel * source.plane(), stride: source.plane(), count, step: source.step[1] }
 }
