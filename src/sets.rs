@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::bail;
+use doppelray_images::collection::Kind;
 use doppelray_images::{Collection, Row};
 
 /// Splits that a real set is taken from when none is named, in this order: never what was trained on.
@@ -21,14 +22,18 @@ impl Set {
     /// The real images of `split`, or of the first held-out split there is.
     pub(crate) fn real(path: &Path, split: Option<&str>) -> anyhow::Result<Self> {
         let collection = Collection::open(path)?;
-        let present = splits(collection.rows());
+        if collection.about().kind == Kind::Synthetic {
+            bail!("{}: is a synthetic collection; the real one comes first", path.display());
+        }
+        let present = collection.splits();
         let wanted = match split {
-            Some(split) => present.iter().find(|s| *s == split),
-            None => HELD_OUT.iter().find_map(|held_out| present.iter().find(|s| s == held_out)),
+            Some(split) => [split].into_iter().find(|split| present.contains(split)),
+            None => HELD_OUT.into_iter().find(|split| present.contains(split)),
         };
-        let Some(split) = wanted.cloned() else {
+        let Some(split) = wanted.map(str::to_owned) else {
             let missing = split.map_or_else(|| "`test` or `val`".to_owned(), |split| format!("`{split}`"));
-            let there = present.join(", ");
+            let there: Vec<&str> = present.into_iter().collect();
+            let there = there.join(", ");
             bail!(
                 "{}: holds no split {missing}, only {there}; name one of these with --real-split, or import again with --split",
                 path.display()
@@ -71,18 +76,10 @@ impl Set {
             next += 1;
             next - 1
         };
-        let label = |row: &Row| match row.subject.as_str() {
-            "" => fresh(),
-            subject => *labels.entry(subject.to_owned()).or_insert_with(&mut fresh),
+        let label = |row: &Row| match &row.subject {
+            None => fresh(),
+            Some(subject) => *labels.entry(subject.clone()).or_insert_with(&mut fresh),
         };
         self.rows.iter().map(label).collect()
     }
-}
-
-/// The splits that rows name, each once.
-fn splits(rows: &[Row]) -> Vec<String> {
-    let mut splits: Vec<String> = rows.iter().map(|row| row.split.clone()).collect();
-    splits.sort_unstable();
-    splits.dedup();
-    splits
 }

@@ -1,6 +1,5 @@
 //! Feature spaces: what turns an image into numbers that measures compare.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context;
@@ -98,33 +97,24 @@ impl Space {
     }
 }
 
-/// A set as numbers.
-pub(crate) struct Description {
-    /// One for each space, in their order.
-    pub(crate) features: Vec<Features>,
-    /// Width and height of the images, each pair once.
-    pub(crate) sizes: BTreeSet<(u32, u32)>,
-}
-
-/// Decodes each image once and describes it in every space, images in parallel.
-pub(crate) fn describe(set: &Set, spaces: &[Space], listener: Listener) -> anyhow::Result<Description> {
+/// Decodes each image once and describes it in every space, images in parallel: features of each space, in order.
+pub(crate) fn describe(set: &Set, spaces: &[Space], listener: Listener) -> anyhow::Result<Vec<Features>> {
     let total = set.rows.len() as u64;
     listener(Event::Begin { task: "describing images", total, unit: "images" });
     let image = |row| {
         let image = set.collection.load(row)?;
         let described: Vec<Vec<f32>> = spaces.iter().map(|space| space.describe(&image)).collect();
         listener(Event::Advance(1));
-        anyhow::Ok(((image.width(), image.height()), described))
+        anyhow::Ok(described)
     };
     let rows = set.rows.par_iter().map(image).collect::<anyhow::Result<Vec<_>>>();
     listener(Event::End);
     let rows = rows?;
     let units = set.units();
     let features = spaces.iter().enumerate().map(|(at, space)| {
-        let values = rows.iter().flat_map(|(_, spaces)| &spaces[at]).copied().collect();
+        let values = rows.iter().flat_map(|spaces| &spaces[at]).copied().collect();
         let features = Features::new(space.width(), values).and_then(|f| f.with_units(units.clone()));
         features.with_context(|| format!("{}: in the space {}", set.collection.root().display(), space.name))
     });
-    let features = features.collect::<anyhow::Result<_>>()?;
-    Ok(Description { features, sizes: rows.iter().map(|(size, _)| *size).collect() })
+    features.collect()
 }

@@ -16,7 +16,7 @@ use crate::console::Console;
 use crate::report::evaluate::{Evaluation, FileHash, Pictures, Side, Space as Measured};
 use crate::report::{film, html};
 use crate::sets::Set;
-use crate::spaces::{Description, Space, describe};
+use crate::spaces::{Space, describe};
 
 /// Images of each kind a grade shows.
 const SHOWN: usize = 6;
@@ -65,13 +65,12 @@ impl Evaluate {
         let synthetic = Set::whole(&self.synthetic)?;
         make_proof(&self.out)?;
         let pair = [&real, &synthetic];
-        let [real_numbers, synthetic_numbers] =
-            [describe(&real, &spaces, listener)?, describe(&synthetic, &spaces, listener)?];
-        let numbers = [&real_numbers, &synthetic_numbers];
+        let described = [describe(&real, &spaces, listener)?, describe(&synthetic, &spaces, listener)?];
+        let numbers = [&described[0][..], &described[1][..]];
         let settings = Settings { seed: self.seed, ..Settings::default() };
         let report = Evaluation {
-            real: side(&self.real, &real, &real_numbers),
-            synthetic: side(&self.synthetic, &synthetic, &synthetic_numbers),
+            real: side(&self.real, &real),
+            synthetic: side(&self.synthetic, &synthetic),
             spaces: measure(&spaces, pair, numbers, (&settings, listener))?,
             gallery: gallery(pair, self.seed),
             settings,
@@ -102,7 +101,7 @@ fn make_proof(out: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn side(path: &Path, set: &Set, description: &Description) -> Side {
+fn side(path: &Path, set: &Set) -> Side {
     let count = |(grade, rows): (String, Vec<usize>)| (grade, rows.len());
     Side {
         path: path.display().to_string(),
@@ -111,7 +110,7 @@ fn side(path: &Path, set: &Set, description: &Description) -> Side {
         split: set.split.clone(),
         count: set.rows.len(),
         grades: set.by_grade().into_iter().map(count).collect(),
-        sizes: description.sizes.iter().copied().collect(),
+        size: set.collection.about().size,
     }
 }
 
@@ -119,7 +118,7 @@ fn side(path: &Path, set: &Set, description: &Description) -> Side {
 fn measure(
     spaces: &[Space],
     sets: [&Set; 2],
-    numbers: [&Description; 2],
+    numbers: [&[Features]; 2],
     (settings, listener): (&Settings, Listener),
 ) -> anyhow::Result<BTreeMap<String, Measured>> {
     let grades = grades(sets);
@@ -131,7 +130,7 @@ fn measure(
         comparison
     };
     let space = |(at, space): (usize, &Space)| {
-        let [real, synthetic] = numbers.map(|n| &n.features[at]);
+        let [real, synthetic] = numbers.map(|n| &n[at]);
         let grade = |(grade, [a, b]): (&String, &[Vec<usize>; 2])| {
             Ok((grade.clone(), compared(&real.select(a), &synthetic.select(b))?))
         };

@@ -47,8 +47,8 @@ pub(crate) struct Side {
     pub(crate) count: usize,
     /// Images taken, by grade.
     pub(crate) grades: BTreeMap<String, usize>,
-    /// Width and height of the images, each pair once.
-    pub(crate) sizes: Vec<(u32, u32)>,
+    /// Width and height of the images.
+    pub(crate) size: u32,
 }
 
 /// The measures in one feature space.

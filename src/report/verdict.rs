@@ -60,10 +60,10 @@ pub(crate) fn judge(spaces: &BTreeMap<String, Space>) -> Judgement {
 /// Differences between the sets that are not the synthetic images' fault but count in the overall measures.
 pub(crate) fn cautions(real: &Side, synthetic: &Side) -> Vec<String> {
     let mut cautions = Vec::new();
-    if real.sizes != synthetic.sizes {
-        let (ours, theirs) = (sizes(real), sizes(synthetic));
+    if real.size != synthetic.size {
+        let (ours, theirs) = (real.size, synthetic.size);
         cautions.push(format!(
-            "Real images are {ours}, synthetic ones {theirs}: what differs by size is in every distance."
+            "Real images are {ours} pixels wide, synthetic ones {theirs}: what differs by size is in every distance."
         ));
     }
     let share = |side: &Side, grade: &String| {
@@ -78,13 +78,6 @@ pub(crate) fn cautions(real: &Side, synthetic: &Side) -> Vec<String> {
         cautions.push(format!("The mix of grades differs by {percent:.0}%: the overall measures count that too, those by grade do not."));
     }
     cautions
-}
-
-fn sizes(side: &Side) -> String {
-    let each: Vec<String> =
-        side.sizes.iter().take(3).map(|(width, height)| format!("{width} x {height}")).collect();
-    let more = if side.sizes.len() > each.len() { " and others" } else { "" };
-    each.join(", ") + more
 }
 
 /// What the synthetic images reach beside what real ones reach.
