@@ -37,14 +37,29 @@ pub struct Position {
     pub seconds: f64,
     /// Hash of the collection.
     pub data: String,
+    /// Losses since the last tick.
+    pub sums: Sums,
     generator_steps: u64,
     critic_steps: u64,
+}
+
+/// Sums since the last tick, so that an interruption does not change a line of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sums {
+    /// Steps of the generator.
+    pub steps: u64,
+    /// Sum over the critic's steps of the estimated distance.
+    pub distance: f64,
+    /// Sum over the critic's steps of the gradient penalty.
+    pub penalty: f64,
+    /// Sum of the generator's losses.
+    pub generator: f64,
 }
 
 impl Position {
     /// Before the first step.
     pub fn start(data: &str) -> Self {
-        Self { step: 0, seconds: 0.0, data: data.to_owned(), generator_steps: 0, critic_steps: 0 }
+        Self { step: 0, seconds: 0.0, data: data.to_owned(), sums: Sums::default(), generator_steps: 0, critic_steps: 0 }
     }
 }
 

@@ -2,14 +2,18 @@
 
 pub mod adam;
 pub mod checkpoint;
+mod data;
 pub mod error;
 pub mod game;
 pub mod model;
 pub mod networks;
 pub mod parameters;
+pub mod run;
+pub mod sample;
 pub mod settings;
 pub mod squeezenet;
 mod store;
+pub mod train;
 
 #[cfg(test)]
 mod tests;

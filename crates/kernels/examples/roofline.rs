@@ -12,86 +12,80 @@ use doppelray_kernels::{
 use rayon::prelude::*;
 
 fn main() {
-    let level = Level::detect();
-    println!("level {level:?}, {} threads", rayon::current_num_threads());
-    let peaks = [Precision::F32, Precision::Mixed].map(peak);
-    println!("peak: f32 {:.0} GFLOP/s, bf16 {:.0} GFLOP/s", peaks[0], peaks[1]);
-    let only = std::env::args().nth(1);
+    let only = std::env::args().nth(1).unwrap_or_default();
+    let batch = std::env::args().nth(2).map_or(16, |batch| batch.parse().unwrap());
+    println!("level {:?}, {} threads, batch {batch}", Level::detect(), rayon::current_num_threads());
     for precision in [Precision::F32, Precision::Mixed] {
-        let peak = peaks[precision as usize];
-        println!("{precision:?}: GFLOP/s and share of {peak:.0}");
-        println!("{:<34}{:>14}{:>14}{:>14}", "shape", "forward", "dx", "dw");
-        for (name, conv) in
-            shapes().into_iter().filter(|(name, _)| only.as_ref().is_none_or(|o| name.contains(o)))
-        {
+        let peak = (0..5).map(|_| peak(precision)).fold(0.0, f64::max);
+        println!("{:<26}{:>14}{:>14}{:>14}", format!("{precision:?} of {peak:.0}"), "forward", "dx", "dw");
+        for (name, conv) in shapes(batch).into_iter().filter(|(name, _)| name.contains(&only)) {
             let rates = measure(&conv, Mode::new(precision));
-            let cells = rates.map(|rate| format!("{rate:>8.1} {:>3.0}%", 100.0 * rate / peak));
-            println!("{name:<34}{:>14}{:>14}{:>14}", cells[0], cells[1], cells[2]);
+            let [a, b, c] = rates.map(|rate| format!("{rate:.1} {:>3.0}%", 100.0 * rate / peak));
+            println!("{name:<26}{a:>14}{b:>14}{c:>14}");
         }
     }
 }
 
 /// 3x3 and 1x1 at the sizes of the issue, then the layers of `shared/trial`.
-fn shapes() -> Vec<(String, Conv)> {
-    let same = |batch, inputs, outputs, size, kernel| {
+fn shapes(batch: usize) -> Vec<(String, Conv)> {
+    let same = |inputs, outputs, size, kernel| {
         (
-            format!("{kernel}x{kernel} {inputs}->{outputs} at {size}, batch {batch}"),
+            format!("{kernel}x{kernel} {inputs}->{outputs} at {size}"),
             Conv::same([batch, inputs, size, size], outputs, kernel),
         )
     };
-    let down = |batch, inputs, outputs, size| {
+    let down = |inputs, outputs, size| {
         let conv =
             Conv { stride: [2; 2], padding: [1; 2], ..Conv::same([batch, inputs, size, size], outputs, 4) };
-        (format!("4x4/2 {inputs}->{outputs} at {size}, batch {batch}"), conv)
+        (format!("4x4/2 {inputs}->{outputs} at {size}"), conv)
     };
     vec![
-        same(16, 64, 64, 28, 3),
-        same(16, 64, 64, 56, 3),
-        same(16, 128, 128, 28, 3),
-        same(16, 128, 128, 64, 3),
-        same(16, 96, 96, 56, 3),
-        same(16, 128, 128, 28, 1),
-        same(16, 64, 256, 28, 1),
-        same(16, 256, 256, 14, 3),
-        same(16, 128, 256, 14, 3),
-        same(16, 128, 192, 28, 3),
-        same(16, 96, 64, 56, 3),
-        same(16, 64, 64, 56, 3),
-        same(16, 64, 32, 112, 3),
-        same(16, 32, 4, 112, 3),
-        down(16, 4, 32, 112),
-        down(16, 32, 64, 56),
-        down(16, 32, 48, 55),
-        down(16, 48, 64, 27),
-        down(16, 64, 96, 28),
-        down(16, 96, 96, 14),
+        same(64, 64, 28, 3),
+        same(64, 64, 56, 3),
+        same(128, 128, 28, 3),
+        same(128, 128, 64, 3),
+        same(96, 96, 56, 3),
+        same(128, 128, 28, 1),
+        same(64, 256, 28, 1),
+        same(256, 256, 14, 3),
+        same(128, 256, 14, 3),
+        same(128, 192, 28, 3),
+        same(96, 64, 56, 3),
+        same(64, 64, 56, 3),
+        same(64, 32, 112, 3),
+        same(32, 4, 112, 3),
+        down(4, 32, 112),
+        down(32, 64, 56),
+        down(32, 48, 55),
+        down(48, 64, 27),
+        down(64, 96, 28),
+        down(96, 96, 14),
     ]
 }
 
-/// GFLOP/s forward, by `x` and by `w`: the best of some repetitions. Weights are packed in each.
+/// GFLOP/s forward, by `x` and by `w`. Weights are packed in each repetition.
 fn measure(conv: &Conv, mode: Mode) -> [f64; 3] {
     let [x, w, y] = conv.lens().unwrap();
     let (x, w, mut y) = (vec![0.5; x], vec![0.25; w], vec![0.125; y]);
-    let mut dx = x.clone();
+    let (mut dx, mut dw) = (x.clone(), w.clone());
     let flops = conv.flops().unwrap();
-    let ahead = best(flops, || {
+    let ahead = rate(flops, || {
         let packed = pack_forward(conv, &w, mode).unwrap();
         forward(conv, &x, &packed, Epilogue::default(), &mut y).unwrap();
     });
-    let back = best(flops, || {
+    let back = rate(flops, || {
         let packed = pack_input_gradient(conv, &w, mode).unwrap();
         input_gradient(conv, &y, &packed, &mut dx).unwrap();
     });
-    let mut dw = w.clone();
-    let weights = best(flops, || weight_gradient(conv, &x, &y, mode, &mut dw).unwrap());
+    let weights = rate(flops, || weight_gradient(conv, &x, &y, mode, &mut dw).unwrap());
     [ahead, back, weights]
 }
 
-/// The best rate of about half a second of repetitions.
-fn best(flops: f64, mut work: impl FnMut()) -> f64 {
+/// The best rate in a few tenths of a second, in GFLOP/s.
+fn rate(flops: f64, mut work: impl FnMut()) -> f64 {
     let begin = Instant::now();
     let mut best = f64::INFINITY;
-    while begin.elapsed().as_secs_f64() < 0.5 {
+    while begin.elapsed().as_secs_f64() < 0.4 {
         let start = Instant::now();
         work();
         best = best.min(start.elapsed().as_secs_f64());
@@ -99,17 +93,17 @@ fn best(flops: f64, mut work: impl FnMut()) -> f64 {
     flops / best / 1e9
 }
 
-/// Products and sums of registers alone, on all threads at once.
+/// Products and sums of registers alone, on all threads at once; each thread's best stretch, in GFLOP/s.
 fn peak(precision: Precision) -> f64 {
-    let threads = rayon::current_num_threads();
-    let rounds = 100_000;
+    const ROUNDS: u32 = 20_000;
     let per_round = if precision == Precision::Mixed { 24.0 * 64.0 } else { 24.0 * 32.0 };
-    best(threads as f64 * f64::from(rounds) * per_round, || {
-        (0..threads).into_par_iter().with_max_len(1).for_each(|_| {
+    let each = rayon::broadcast(|_| {
+        rate(f64::from(ROUNDS) * per_round, || {
             // SAFETY: the level was detected.
-            black_box(unsafe { if precision == Precision::Mixed { dots(rounds) } else { sums(rounds) } });
-        });
-    })
+            black_box(unsafe { if precision == Precision::Mixed { dots(ROUNDS) } else { sums(ROUNDS) } });
+        })
+    });
+    each.into_iter().sum()
 }
 
 macro_rules! registers {

@@ -22,7 +22,7 @@ impl Grid {
     }
 
     /// Calls `each(lane, image, row, col, len)` for the parts of `[first, first + len)` that stay in one row.
-    fn rows_of(self, first: usize, len: usize, mut each: impl FnMut(RowPart)) {
+    pub(crate) fn rows_of(self, first: usize, len: usize, mut each: impl FnMut(RowPart)) {
         let (mut image, rest) = (first / self.plane(), first % self.plane());
         let (mut row, mut col) = (rest / self.cols, rest % self.cols);
         let mut lane = 0;
@@ -47,11 +47,6 @@ pub(crate) struct RowPart {
     pub(crate) row: usize,
     pub(crate) col: usize,
     pub(crate) len: usize,
-}
-
-/// The parts of the tile `[first, first + len)` of `grid`, one for each row it touches.
-pub(crate) fn row_parts(grid: Grid, first: usize, len: usize, each: impl FnMut(RowPart)) {
-    grid.rows_of(first, len, each);
 }
 
 /// The tensor that is gathered from, `[images, channels, height, width]`: position `(row, col)` of the grid reads

@@ -42,21 +42,24 @@ pub(crate) fn channels(mode: Mode, runs: &Runs, tap: usize, planes: Planes<'_>, 
     let (panel, stride) = panel;
     let used = units(mode, planes.count);
     assert!(used == 0 || panel.len() >= (used - 1) * stride + runs.vectors() * GATHER);
-    for vector in 0..runs.vectors() {
-        let of = runs.of(tap, vector);
-        assert!(of.iter().all(|&run| planes.hold(run)), "the geometry fits the tensor");
-        let to = (&mut panel[vector * GATHER..], stride);
-        match mode.level {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `Mode::checked` let this level through; the assertions above bound what is read and written.
-            Level::Bf16 if mode.is_paired() && planes.step <= 2 => unsafe { avx512::pairs(of, planes, to) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Level::Avx512 | Level::Bf16 if !mode.is_paired() && planes.step <= 2 => unsafe {
-                avx512::channels(of, planes, to);
-            },
-            _ if mode.is_paired() => plain_pairs(of, planes, to),
-            _ => plain_channels(of, planes, to),
+    runs.check(tap, planes);
+    match mode.level {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `Mode::checked` let this level through; what is read and written was checked above.
+        Level::Bf16 if mode.is_paired() && planes.step <= 2 => unsafe {
+            avx512::pairs(runs, tap, planes, (panel, stride));
+        },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Level::Avx512 | Level::Bf16 if !mode.is_paired() && planes.step <= 2 => unsafe {
+            avx512::channels(runs, tap, planes, (panel, stride));
+        },
+        _ => {
+            for vector in 0..runs.vectors() {
+                let of = runs.of(tap, vector);
+                let to = (&mut panel[vector * GATHER..], stride);
+                if mode.is_paired() { plain_pairs(of, planes, to) } else { plain_channels(of, planes, to) }
+            }
         }
     }
     if mode.precision == Precision::Mixed && !mode.is_paired() {
@@ -76,17 +79,25 @@ pub(crate) fn pixels(mode: Mode, runs: &Runs, tap: usize, planes: Planes<'_>, ro
     let (rows, stride) = rows;
     let pairs = runs.vectors().div_ceil(2);
     assert!(planes.count == 0 || rows.len() >= (planes.count - 1) * stride + pairs * GATHER);
+    runs.check(tap, planes);
     for pair in 0..pairs {
         let first = runs.of(tap, 2 * pair);
         let second = if 2 * pair + 1 < runs.vectors() { runs.of(tap, 2 * pair + 1) } else { &[] };
-        assert!(first.iter().chain(second).all(|&run| planes.hold(run)), "the geometry fits the tensor");
         let to = (&mut rows[pair * GATHER..], stride);
         match mode.level {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `Mode::checked` let this level through; the assertions bound what is read and written.
+            // SAFETY: `Mode::checked` let this level through; what is read and written was checked above.
             Level::Bf16 if planes.step <= 2 => unsafe { avx512::pixels([first, second], planes, to) },
             _ => plain_pixels([first, second], planes, to),
         }
+    }
+}
+
+impl Runs {
+    /// Panics unless all lanes under `tap` lie in the data.
+    fn check(&self, tap: usize, planes: Planes<'_>) {
+        let all = (0..self.vectors()).flat_map(|vector| self.of(tap, vector));
+        assert!(all.into_iter().all(|&run| planes.hold(run)), "the geometry fits the tensor");
     }
 }
 
@@ -150,7 +161,7 @@ fn plain_pixels(halves: [&[Run]; 2], planes: Planes<'_>, (to, stride): (&mut [f3
 mod avx512 {
     use std::arch::x86_64::*;
 
-    use super::{GATHER, Planes, Run};
+    use super::{GATHER, Planes, Run, Runs};
 
     /// A run as masks: lanes of a first and a second load, 16 values apart.
     #[derive(Clone, Copy)]
@@ -175,6 +186,13 @@ mod avx512 {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
     unsafe fn gathered(runs: &[Masked], step: usize, from: *const f32) -> __m512 {
+        // All but tiles of narrow images: one run, whose mask stays in a register along the channels.
+        if let [run] = runs
+            && step == 1
+        {
+            // SAFETY: the caller's.
+            return unsafe { _mm512_maskz_loadu_ps(run.masks[0], from.wrapping_offset(run.base)) };
+        }
         let mut halves = [_mm512_setzero_ps(); 2];
         for run in runs {
             let at = from.wrapping_offset(run.base);
@@ -201,51 +219,62 @@ mod avx512 {
     }
 
     /// # Safety
-    /// The machine has AVX-512 F and BW; the lanes of `runs` lie in every plane; `to` holds a vector at each of
-    /// `planes.count` strides.
+    /// The machine has AVX-512 F and BW; the lanes under `tap` lie in every plane; `to` holds the tile's vectors
+    /// at each of `planes.count` strides.
     #[target_feature(enable = "avx512f,avx512bw")]
-    pub(super) unsafe fn channels(runs: &[Run], planes: Planes<'_>, (to, stride): (&mut [f32], usize)) {
+    pub(super) unsafe fn channels(
+        runs: &Runs,
+        tap: usize,
+        planes: Planes<'_>,
+        (to, stride): (&mut [f32], usize),
+    ) {
         let mut buffer = [Masked { masks: [0; 2], base: 0 }; GATHER];
-        let count = all(runs, planes.step, &mut buffer);
-        let runs = &buffer[..count];
-        let (mut from, mut to) = (planes.data.as_ptr().wrapping_add(planes.first), to.as_mut_ptr());
-        for _ in 0..planes.count {
-            // SAFETY: the caller's.
-            unsafe {
-                let vector = match runs {
-                    [run] if planes.step == 1 => {
-                        _mm512_maskz_loadu_ps(run.masks[0], from.wrapping_offset(run.base))
-                    }
-                    _ => gathered(runs, planes.step, from),
-                };
-                _mm512_storeu_ps(to, vector);
+        for vector in 0..runs.vectors() {
+            let count = all(runs.of(tap, vector), planes.step, &mut buffer);
+            let (mut from, mut to) = (
+                planes.data.as_ptr().wrapping_add(planes.first),
+                to.as_mut_ptr().wrapping_add(vector * GATHER),
+            );
+            for _ in 0..planes.count {
+                // SAFETY: the caller's.
+                unsafe { _mm512_storeu_ps(to, gathered(&buffer[..count], planes.step, from)) };
+                from = from.wrapping_add(planes.stride);
+                to = to.wrapping_add(stride);
             }
-            from = from.wrapping_add(planes.stride);
-            to = to.wrapping_add(stride);
         }
     }
 
     /// # Safety
-    /// As [`channels`], with a vector at half as many strides, and AVX-512 BF16.
+    /// As [`channels`], at half as many strides, and AVX-512 BF16.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    pub(super) unsafe fn pairs(runs: &[Run], planes: Planes<'_>, (to, stride): (&mut [f32], usize)) {
+    pub(super) unsafe fn pairs(
+        runs: &Runs,
+        tap: usize,
+        planes: Planes<'_>,
+        (to, stride): (&mut [f32], usize),
+    ) {
         let mut buffer = [Masked { masks: [0; 2], base: 0 }; GATHER];
-        let count = all(runs, planes.step, &mut buffer);
-        let runs = &buffer[..count];
-        let (mut from, mut to) = (planes.data.as_ptr().wrapping_add(planes.first), to.as_mut_ptr());
-        for index in (0..planes.count).step_by(2) {
-            // SAFETY: the caller's; the second of a pair is read where it is there.
-            unsafe {
-                let first = gathered(runs, planes.step, from);
-                let second = if index + 1 < planes.count {
-                    gathered(runs, planes.step, from.wrapping_add(planes.stride))
-                } else {
-                    _mm512_setzero_ps()
-                };
-                _mm512_storeu_ps(to, interleaved(first, second));
+        for vector in 0..runs.vectors() {
+            let count = all(runs.of(tap, vector), planes.step, &mut buffer);
+            let runs = &buffer[..count];
+            let (mut from, mut to) = (
+                planes.data.as_ptr().wrapping_add(planes.first),
+                to.as_mut_ptr().wrapping_add(vector * GATHER),
+            );
+            for index in (0..planes.count).step_by(2) {
+                // SAFETY: the caller's; the second of a pair is read where it is there.
+                unsafe {
+                    let first = gathered(runs, planes.step, from);
+                    let second = if index + 1 < planes.count {
+                        gathered(runs, planes.step, from.wrapping_add(planes.stride))
+                    } else {
+                        _mm512_setzero_ps()
+                    };
+                    _mm512_storeu_ps(to, interleaved(first, second));
+                }
+                from = from.wrapping_add(2 * planes.stride);
+                to = to.wrapping_add(stride);
             }
-            from = from.wrapping_add(2 * planes.stride);
-            to = to.wrapping_add(stride);
         }
     }
 

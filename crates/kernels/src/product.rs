@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::conv::Epilogue;
 use crate::finish::{Shared, finish};
-use crate::gather::{Grid, Runs, Source, row_parts};
+use crate::gather::{Grid, Runs, Source};
 use crate::pack::{Planes, channels, units};
 use crate::scratch::{self, Lines, Scratch};
 use crate::tile::{PIXELS, Tile, by_weights};
@@ -74,18 +74,16 @@ impl<'a> Product<'a> {
     }
 
     fn run(&self, task: Task<'_>, scratch: &mut Scratch) {
-        let Scratch { panel, sums, runs, .. } = scratch;
+        let Scratch { panel, sums, runs, places, .. } = scratch;
         let pixels = PIXELS.min(task.grid.len() - task.first);
         runs.find(task.grid, self.layout.source, &task.part.taps, [task.first, pixels]);
+        self.places(task, pixels, places);
         let (groups, panels) = self.share(task.share);
         for group in groups {
             self.sum(task.part, [group, pixels], panels.clone(), (runs, panel, sums));
             for index in panels.clone() {
-                self.write(
-                    task,
-                    [group, index, pixels],
-                    &mut sums.as_mut()[index * self.weights.rows() * PIXELS..],
-                );
+                let sums = &mut sums.as_mut()[index * self.weights.rows() * PIXELS..];
+                self.write([group, index, pixels], places, sums);
             }
         }
     }
@@ -144,24 +142,41 @@ impl<'a> Product<'a> {
         }
     }
 
-    /// Writes one panel's sums where they belong.
-    fn write(&self, task: Task<'_>, [group, index, pixels]: [usize; 3], sums: &mut [f32]) {
+    /// Where the pixels of a tile go, for channel 0.
+    fn places(&self, task: Task<'_>, pixels: usize, places: &mut Vec<Place>) {
         let Layout { size, step, .. } = self.layout;
-        let plane = size[0] * size[1];
-        let all = self.weights.groups * self.weights.outputs;
+        let channels = self.weights.groups * self.weights.outputs;
+        // Where the part is all of the output, an image is one long row.
+        let whole = step == [1, 1];
+        let grid = if whole { Grid { rows: 1, cols: size[0] * size[1], ..task.grid } } else { task.grid };
+        places.clear();
+        grid.rows_of(task.first, pixels, |at| {
+            let [y, x] = [at.row * step[0] + task.part.first[0], at.col * step[1] + task.part.first[1]];
+            let first = (at.image * channels * size[0] + y) * size[1] + x;
+            places.push(Place { lane: at.lane, len: at.len, first });
+        });
+    }
+
+    /// Writes one panel's sums where they belong.
+    fn write(&self, [group, index, pixels]: [usize; 3], places: &[Place], sums: &mut [f32]) {
+        let plane = self.layout.size[0] * self.layout.size[1];
         let first = group * self.weights.outputs + index * self.weights.rows();
         let rows = sums.chunks_mut(PIXELS).take(self.weights.height(index));
         for (channel, row) in (first..).zip(rows) {
             finish(self.epilogue, channel, &mut row[..pixels]);
-            // Where the part is all of the output, an image is one long row.
-            let whole = step == [1, 1];
-            let grid = if whole { Grid { rows: 1, cols: plane, ..task.grid } } else { task.grid };
-            row_parts(grid, task.first, pixels, |at| {
-                let [y, x] = [at.row * step[0] + task.part.first[0], at.col * step[1] + task.part.first[1]];
-                let to = (at.image * all + channel) * plane + y * size[1] + x;
+            for place in places {
+                let values = &row[place.lane..][..place.len];
                 // SAFETY: tiles and parts and shares are disjoint, and each output lies in one of them.
-                unsafe { self.y.write(to, step[1], &row[at.lane..][..at.len]) }
-            });
+                unsafe { self.y.write(place.first + channel * plane, self.layout.step[1], values) }
+            }
         }
     }
+}
+
+/// Lanes of a tile that stand in one row of the output.
+pub(crate) struct Place {
+    lane: usize,
+    len: usize,
+    /// Where they begin, in channel 0.
+    first: usize,
 }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use crate::gather::Runs;
+use crate::product::Place;
 
 /// A cache line: what work buffers are aligned to.
 #[derive(Clone, Copy)]
@@ -53,7 +54,9 @@ pub(crate) struct Scratch {
     pub(crate) other: Lines,
     /// Where the tile's pixels come from.
     pub(crate) runs: Runs,
-    /// The same of the other factor.
+    /// Where they go.
+    pub(crate) places: Vec<Place>,
+    /// Where the other factor's pixels come from.
     pub(crate) other_runs: Runs,
 }
 

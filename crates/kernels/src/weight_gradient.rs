@@ -115,7 +115,7 @@ impl<'a> Gradient<'a> {
         panels: Range<usize>,
         (sums, scratch): (&mut [f32], &mut Scratch),
     ) {
-        let Scratch { panel, other, runs, other_runs, sums: turning } = scratch;
+        let Scratch { panel, other, runs, other_runs, sums: turning, .. } = scratch;
         let (panel, other) = (panel.take(ROWS * ROW), other.take(PIXEL_BLOCK * self.lanes));
         for block in blocks.clone() {
             let first = block * self.block();

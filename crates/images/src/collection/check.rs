@@ -40,7 +40,7 @@ pub(super) fn rows(path: &Path, bytes: &[u8]) -> Result<Vec<Row>> {
 }
 
 /// No subject may be in two splits.
-pub(crate) fn subjects_stay(rows: &[Row]) -> Result<(), String> {
+pub(crate) fn subjects_stay<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Result<(), String> {
     let mut homes: BTreeMap<&str, &str> = BTreeMap::new();
     let mut straddling = BTreeSet::new();
     for row in rows {

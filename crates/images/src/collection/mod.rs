@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::{Depth, Image, Side, png};
 
+pub(crate) use check::subjects_stay as check_subjects;
 pub use writer::{Begun, Writer};
 
 /// Where a collection's images come from.

@@ -79,7 +79,7 @@ impl Shape {
             scars: t.alike(1.0, 0.5).max(0.0),
             compact: t.alike(1.0, 0.18),
             bend_deg: 0.5 * disease.constitution_deg,
-            plate_mm: t.alike(8.5, 2.5).max(2.5),
+            plate_mm: t.alike(11.0, 3.5).max(2.5),
         }
     }
 
@@ -162,7 +162,7 @@ impl Shape {
             [-8.6, -0.86 * hm],
             [-6.4, -hm],
             [-4.0, -0.88 * hm],
-            [0.0, -0.7 * hm],
+            [0.0, -0.72 * hm.min(hl)],
             [3.6, -0.8 * hl],
             [5.9, -hl],
             [8.4, -0.8 * hl],

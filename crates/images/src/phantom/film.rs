@@ -54,16 +54,23 @@ impl Film {
             gain: (0.47 * libm::exp(t.same(0.0, 0.35))) as f32,
             scatter: (0.75 * libm::exp(0.35 * haze)) as f32,
             beam: [t.own(0.5, 0.08) as f32, t.same(0.45, 0.1) as f32, t.same(0.12, 0.08).max(0.0) as f32],
-            blur_mm: 0.32 * libm::exp(t.same(0.0, 0.25)),
-            dose: (2.4e5 * libm::exp(t.same(0.0, 0.5))) as f32,
+            blur_mm: 0.22 * libm::exp(t.same(0.0, 0.25)),
+            dose: (1.6e5 * libm::exp(t.same(0.0, 0.5))) as f32,
             noise: person.film(),
         }
     }
 
-    /// The same film without noise, for measuring.
+    /// A film without turn, shift, noise and shoulder, for measuring.
     #[cfg(test)]
-    pub(super) fn clean(person: &Person) -> Self {
-        Self { dose: f32::INFINITY, ..Self::new(person) }
+    pub(super) fn plain(person: &Person) -> Self {
+        let (turn_deg, shift_mm) = (0.0, [0.0; 2]);
+        Self { turn_deg, shift_mm, dose: f32::INFINITY, level: 0.6, gain: 0.3, ..Self::new(person) }
+    }
+
+    /// Height of the joint line in an unshifted frame, mm from the top.
+    #[cfg(test)]
+    pub(super) fn joint_mm(&self) -> f64 {
+        JOINT * self.field_mm
     }
 
     /// The picture of `anatomy`, `size` x `size` values in 0..1.
@@ -102,7 +109,7 @@ impl Film {
         let (direct, scattered) = (1.0 / (1.0 + self.scatter), self.scatter / (1.0 + self.scatter));
         seen.values.iter_mut().zip(&haze.values).for_each(|(p, h)| *p = direct * *p + scattered * h);
         self.add_noise(&mut seen, plane);
-        seen.blurred(0.22 / plane.spacing_mm, 0.22 / plane.spacing_mm)
+        seen.blurred(0.2 / plane.spacing_mm, 0.2 / plane.spacing_mm)
     }
 
     /// Counts are in the hundreds and more, where Poisson's law is normal with the mean as its variance.

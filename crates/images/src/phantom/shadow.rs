@@ -12,7 +12,7 @@ const FAT: f32 = 0.0195;
 const SPONGY: f32 = 0.0105;
 const COMPACT: f32 = 0.055;
 /// Spread of spongy bone's path relative to itself after a bone's depth has averaged it.
-const GRAIN: f32 = 0.14;
+const GRAIN: f32 = 0.16;
 /// Bone rounds off over this length wherever its outline has corners, mm.
 const SOFTENING_MM: f64 = 2.6;
 /// Farther inside than any bone rounds, mm.

@@ -19,10 +19,10 @@ impl Texture {
             let values = stream.uniforms(CELLS * CELLS);
             Field { n: CELLS, values }.blurred(across_mm / CELL_MM, along_mm / CELL_MM).standardised()
         };
-        let plates = layer(0.26, 2.2);
-        let sponge = layer(0.38, 0.5);
+        let plates = layer(0.22, 1.5);
+        let sponge = layer(0.28, 0.4);
         let patches = layer(2.2, 3.2);
-        let mix = |i: usize| 0.62 * plates.values[i] + 0.5 * sponge.values[i] + 0.5 * patches.values[i];
+        let mix = |i: usize| 0.6 * plates.values[i] + 0.7 * sponge.values[i] + 0.45 * patches.values[i];
         Self(Field { n: CELLS, values: (0..CELLS * CELLS).map(mix).collect() })
     }
 

@@ -1,0 +1,87 @@
+//! The training images in memory, and which of them make up a batch.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use doppelray_images::progress::{Event, Listener};
+use doppelray_images::{Collection, Image, resize};
+use doppelray_measures::rng::{Purpose, stream};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::settings::Settings;
+
+/// The images of one split, decoded once, at the size that is trained, one byte a pixel.
+pub struct Data {
+    /// Hash of the collection's manifest.
+    pub hash: String,
+    /// Images of each learned grade, in the order of the settings' grades.
+    pub counts: Vec<usize>,
+    size: usize,
+    grades: Vec<Vec<Vec<u8>>>,
+    shares: Vec<f64>,
+}
+
+/// Real images with the positions of their grades.
+pub struct Batch {
+    /// `[b, 1, s, s]` in -1..1.
+    pub images: Tensor<4>,
+    /// Positions among the settings' grades.
+    pub grades: Vec<usize>,
+}
+
+/// The split that is trained on.
+pub const SPLIT: &str = "train";
+
+impl Data {
+    /// Decodes the `train` split of a collection.
+    pub fn read(collection: &Collection, settings: &Settings, listener: Listener) -> Result<Self> {
+        let rows = collection.split(SPLIT);
+        listener(Event::Begin { task: "reading images", total: rows.len() as u64, unit: "images" });
+        let mut grades = vec![Vec::new(); settings.grades.len()];
+        let read: Vec<(usize, Vec<u8>)> = rows
+            .par_iter()
+            .filter_map(|row| {
+                let position = settings.grades.iter().position(|g| Some(*g) == row.grade)?;
+                let image = collection.load(row).map(|image| bytes(&image, settings.size));
+                listener(Event::Advance(1));
+                Some(image.map(|image| (position, image)))
+            })
+            .collect::<Result<_, _>>()?;
+        listener(Event::End);
+        read.into_iter().for_each(|(position, image)| grades[position].push(image));
+        let counts: Vec<usize> = grades.iter().map(Vec::len).collect();
+        if let Some(empty) = counts.iter().position(|c| *c == 0) {
+            let reason = format!(
+                "the split `{SPLIT}` holds no image of grade {}; train the grades it holds with --grades",
+                settings.grades[empty]
+            );
+            return Err(Error::content(collection.root(), reason));
+        }
+        let shares = counts.iter().map(|c| (*c as f64).powf(settings.balance)).collect();
+        Ok(Self { hash: collection.hash(), counts, size: settings.size, grades, shares })
+    }
+
+    /// The real images of the `index`-th batch of a run with this seed.
+    pub fn batch(&self, settings: &Settings, index: u64, device: &Device) -> Batch {
+        let mut draws = stream(settings.seed, Purpose::Batch, index);
+        let mut values = Vec::with_capacity(settings.batch * self.size * self.size);
+        let mut grades = Vec::with_capacity(settings.batch);
+        for _ in 0..settings.batch {
+            let grade = draws.choose(&self.shares);
+            let image = &self.grades[grade][draws.below(self.grades[grade].len())];
+            values.extend(image.iter().map(|p| f32::from(*p) * (2.0 / 255.0) - 1.0));
+            grades.push(grade);
+        }
+        let data = TensorData::new(values, [settings.batch, 1, self.size, self.size]);
+        Batch { images: Tensor::from_data(data, device), grades }
+    }
+}
+
+fn bytes(image: &Image, size: usize) -> Vec<u8> {
+    let side = size as u32;
+    let values = if image.width() == side && image.height() == side {
+        image.to_unit()
+    } else {
+        resize::square(image, side).to_unit()
+    };
+    values.into_iter().map(|v| (v * 255.0 + 0.5) as u8).collect()
+}

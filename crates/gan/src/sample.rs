@@ -1,0 +1,110 @@
+//! Synthetic collections: one image a seed, each a function of (model, grade, seed) alone.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use doppelray_images::collection::{About, Begun, Writer};
+use doppelray_images::progress::{Event, Listener};
+use doppelray_images::{Collection, Row};
+use doppelray_measures::rng::{Purpose, stream};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::model::Model;
+
+/// In which proportion grades are drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mix {
+    /// As often as among the training images.
+    AsTrained,
+    /// Each as often.
+    Even,
+    /// With these weights, in the order of the grades.
+    Weights(Vec<f64>),
+}
+
+impl FromStr for Mix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "as-trained" => Ok(Self::AsTrained),
+            "even" => Ok(Self::Even),
+            list => {
+                let weights: Result<Vec<f64>, _> = list.split(',').map(str::parse).collect();
+                let sound = |w: &Vec<f64>| w.iter().all(|w| *w >= 0.0 && w.is_finite()) && w.iter().any(|w| *w > 0.0);
+                weights.ok().filter(sound).map(Self::Weights).ok_or_else(|| {
+                    format!("`{list}` is not as-trained, even, or weights like 0.4,0.2,0.2,0.1,0.1")
+                })
+            }
+        }
+    }
+}
+
+/// Which images are drawn.
+pub struct Order {
+    /// The seeds, first and last.
+    pub seeds: [u64; 2],
+    /// The grades, ascending.
+    pub grades: Vec<u8>,
+    /// Their proportion.
+    pub mix: Mix,
+    /// Which part of the seeds, counted from 1, and of how many: shard i takes every seed that leaves i - 1.
+    pub shard: [u64; 2],
+}
+
+/// Draws a collection: one image a forward pass, images in parallel.
+pub fn sample(model: &Model, order: &Order, about: About, out: &Path, listener: Listener) -> Result<Collection> {
+    let weights = weights(model, order).map_err(|reason| Error::Setting(format!("grades: {reason}")))?;
+    let writer = match Writer::begin(out, about)? {
+        Begun::Open(writer) => writer,
+        Begun::Finished(collection) => return Ok(collection),
+    };
+    let [part, parts] = order.shard;
+    let seeds: Vec<u64> = (order.seeds[0]..=order.seeds[1]).filter(|seed| seed % parts == part - 1).collect();
+    listener(Event::Begin { task: "drawing", total: seeds.len() as u64, unit: "images" });
+    let rows = seeds
+        .par_iter()
+        .map(|seed| {
+            let grade = order.grades[stream(*seed, Purpose::SampleGrade, 0).choose(&weights)];
+            let row = row(*seed, grade);
+            let row = match writer.found(&row) {
+                Some(found) => found,
+                None => writer.put(row, &model.draw(grade, *seed).map_err(Error::Setting)?)?,
+            };
+            listener(Event::Advance(1));
+            Ok(row)
+        })
+        .collect::<Result<Vec<Row>>>()?;
+    listener(Event::End);
+    Ok(writer.finish(rows)?)
+}
+
+fn row(seed: u64, grade: u8) -> Row {
+    let id = format!("s{seed:07}");
+    Row {
+        file: Writer::place("synthetic", Some(grade), &id),
+        id,
+        subject: None,
+        side: None,
+        grade: Some(grade),
+        split: "synthetic".to_owned(),
+        seed: Some(seed),
+        sha256: String::new(),
+        flags: String::new(),
+    }
+}
+
+fn weights(model: &Model, order: &Order) -> Result<Vec<f64>, String> {
+    let learned = &model.header.settings.grades;
+    let place = |grade: &u8| {
+        learned.iter().position(|g| g == grade).ok_or_else(|| format!("the model learned {learned:?}, not {grade}"))
+    };
+    let places: Vec<usize> = order.grades.iter().map(place).collect::<Result<_, _>>()?;
+    match &order.mix {
+        Mix::AsTrained => Ok(places.iter().map(|p| model.header.counts[*p] as f64).collect()),
+        Mix::Even => Ok(vec![1.0; places.len()]),
+        Mix::Weights(w) if w.len() == places.len() => Ok(w.clone()),
+        Mix::Weights(w) => Err(format!("{} weights in --mix for {} grades", w.len(), places.len())),
+    }
+}

@@ -1,0 +1,89 @@
+//! Which split an image belongs to: by its subject, never by itself.
+
+use std::str::FromStr;
+
+use doppelray_measures::rng::{Purpose, stream};
+use sha2::{Digest, Sha256};
+
+use super::Candidate;
+use crate::collection::{check_subjects, Row};
+
+/// How images are divided.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Split {
+    /// The folder above the grade's, or the label file's column, names it.
+    Given,
+    /// Subjects are drawn into train, val and test with these shares, in percent.
+    Drawn {
+        /// Shares of train, val and test; their sum is 100.
+        shares: [f64; 3],
+        /// Keys the draw.
+        seed: u64,
+    },
+}
+
+/// The names of drawn splits.
+const NAMES: [&str; 3] = ["train", "val", "test"];
+
+impl FromStr for Split {
+    type Err = String;
+
+    /// `from-folders`, `from-column`, or shares like `70/10/20`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if matches!(text, "from-folders" | "from-column") {
+            return Ok(Self::Given);
+        }
+        let wrong = || format!("`{text}` is not from-folders, from-column, or shares like 70/10/20");
+        let shares: Vec<f64> = text.split('/').map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;
+        let shares: [f64; 3] = shares.try_into().map_err(|_| wrong())?;
+        let sound = shares.iter().all(|s| *s >= 0.0) && (shares.iter().sum::<f64>() - 100.0).abs() < 1e-9;
+        if sound { Ok(Self::Drawn { shares, seed: 0 }) } else { Err(format!("the shares {text} do not add up to 100")) }
+    }
+}
+
+impl Split {
+    /// The same way of dividing, with the draw keyed by `seed`.
+    pub fn with_seed(self, seed: u64) -> Self {
+        match self {
+            Self::Given => Self::Given,
+            Self::Drawn { shares, .. } => Self::Drawn { shares, seed },
+        }
+    }
+
+    /// The split that a row's subject is drawn into; `None` where splits are given.
+    pub(crate) fn of(&self, row: &Row) -> Option<&'static str> {
+        match self {
+            Self::Given => None,
+            Self::Drawn { shares, seed } => Some(draw(row, *shares, *seed)),
+        }
+    }
+
+    pub(super) fn assign(&self, candidates: &mut [Candidate]) -> Result<(), String> {
+        match self {
+            Self::Drawn { shares, seed } => {
+                candidates.iter_mut().for_each(|c| c.row.split = draw(&c.row, *shares, *seed).to_owned());
+            }
+            Self::Given => {
+                if let Some(c) = candidates.iter().find(|c| c.row.split.is_empty()) {
+                    return Err(format!(
+                        "{}: no split is given for it; sort the images as SPLIT/GRADE/, name a split column, or \
+                         draw one with --split 70/10/20",
+                        c.path.display()
+                    ));
+                }
+                if let Some(c) = candidates.iter().find(|c| c.row.split.contains(['/', '\\', '.'])) {
+                    return Err(format!("{}: `{}` cannot name a split", c.path.display(), c.row.split));
+                }
+            }
+        }
+        check_subjects(candidates.iter().map(|c| &c.row))
+    }
+}
+
+/// A subject's split depends on the subject and the seed alone, so it stays when others are added.
+fn draw(row: &Row, shares: [f64; 3], seed: u64) -> &'static str {
+    let subject = row.subject.as_deref().unwrap_or(&row.id);
+    let digest = Sha256::digest(subject.as_bytes());
+    let index = u64::from_le_bytes(digest[..8].try_into().expect("a digest has 32 bytes"));
+    NAMES[stream(seed, Purpose::Split, index).choose(&shares)]
+}
