@@ -119,7 +119,11 @@ macro_rules! registers {
                     *sum = $product(factor, *sum);
                 }
             }
-            sums.into_iter().map(|sum| _mm512_reduce_add_ps(sum)).sum()
+            let mut total = _mm512_setzero_ps();
+            for sum in sums {
+                total = _mm512_add_ps(total, sum);
+            }
+            _mm512_reduce_add_ps(total)
         }
     };
 }
