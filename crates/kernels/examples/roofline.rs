@@ -9,7 +9,6 @@ use doppelray_kernels::{
     Conv, Epilogue, Level, Mode, Precision, forward, input_gradient, pack_forward, pack_input_gradient,
     weight_gradient,
 };
-use rayon::prelude::*;
 
 fn main() {
     let only = std::env::args().nth(1).unwrap_or_default();

@@ -16,6 +16,7 @@ mod finish;
 mod gather;
 mod lanes;
 mod level;
+mod matmul;
 mod pack;
 mod product;
 mod scratch;
@@ -29,5 +30,6 @@ pub use conv::{
     pack_input_gradient,
 };
 pub use level::{Level, Mode, Precision};
+pub use matmul::{Matmul, Turned, matmul};
 pub use weight_gradient::weight_gradient;
 pub use weights::PackedWeights;

@@ -1,5 +1,6 @@
 use doppelray_kernels::{
-    Conv, Epilogue, forward, input_gradient, pack_forward, pack_input_gradient, weight_gradient,
+    Conv, Epilogue, Matmul, Turned, forward, input_gradient, matmul, pack_forward, pack_input_gradient,
+    weight_gradient,
 };
 use proptest::prelude::*;
 
@@ -51,6 +52,23 @@ proptest! {
             let mut got = vec![f32::NAN; w];
             weight_gradient(&conv, &x, &dy, mode, &mut got).unwrap();
             assert_close(&got, &wanted, tolerance * terms, &format!("{mode:?} {conv:?}"));
+        }
+    }
+
+    #[test]
+    fn matrix_products_are_their_definition(m in 0usize..70, k in 0usize..300, n in 0usize..120, seed: u64) {
+        let (a, b) = (numbers(m * k, seed), numbers(k * n, seed ^ 1));
+        for turned in [Turned::Neither, Turned::Left, Turned::Right] {
+            let left = |i: usize, l: usize| if turned == Turned::Left { a[l * m + i] } else { a[i * k + l] };
+            let right = |l: usize, j: usize| if turned == Turned::Right { b[j * k + l] } else { b[l * n + j] };
+            let term = |i, j| move |l| f64::from(left(i, l)) * f64::from(right(l, j));
+            let at = |index: usize| (0..k).map(term(index / n, index % n)).sum();
+            let wanted: Vec<f64> = (0..m * n).map(at).collect();
+            for (mode, tolerance) in modes() {
+                let mut c = vec![f32::NAN; m * n];
+                matmul(Matmul { m, k, n, turned }, &a, &b, mode, &mut c).unwrap();
+                assert_close(&c, &wanted, tolerance * k as f64, &format!("{mode:?} {turned:?} {m} {k} {n}"));
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The kernels against plain sums in `f64`, at every level that this machine has.
 
 mod convolution;
+mod invariants;
 mod reference;
 mod shapes;
