@@ -1,5 +1,7 @@
 //! Convolutions as the networks call them.
 
+use rayon::prelude::*;
+
 use crate::gather::Source;
 use crate::level::Mode;
 use crate::product::{Layout, product};
@@ -335,9 +337,9 @@ pub fn bias_gradient(conv: &Conv, dy: &[f32], db: &mut [f32]) -> Result<(), Shap
     check_len("dy", dy.len(), conv.lens()?[2])?;
     check_len("db", db.len(), conv.out_channels)?;
     let [rows, cols] = conv.out_size()?;
-    for (channel, sum) in db.iter_mut().enumerate() {
+    db.par_iter_mut().enumerate().for_each(|(channel, sum)| {
         let planes = dy.chunks_exact(rows * cols).skip(channel).step_by(conv.out_channels);
         *sum = planes.map(crate::finish::sum).sum();
-    }
+    });
     Ok(())
 }

@@ -18,6 +18,7 @@ mod lanes;
 mod level;
 mod matmul;
 mod pack;
+pub mod passes;
 mod product;
 mod scratch;
 mod tile;

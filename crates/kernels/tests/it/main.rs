@@ -2,5 +2,6 @@
 
 mod convolution;
 mod invariants;
+mod passes;
 mod reference;
 mod shapes;

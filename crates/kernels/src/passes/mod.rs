@@ -1,0 +1,41 @@
+//! Element-wise work in one pass over memory each: memory, not arithmetic, is what it costs.
+
+mod activation;
+mod adam;
+mod upsample;
+
+pub use activation::{leaky_relu, leaky_relu_gradient};
+pub use adam::{AdamRule, AdamState, adam_step, follow};
+pub use upsample::{Planes, upsample_bilinear, upsample_bilinear_gradient};
+
+use crate::level::Level;
+
+/// Elements that one thread takes at a time: long enough to pay for the hand-over, short enough to share out.
+const CHUNK: usize = 1 << 15;
+
+/// Runs `work` compiled for this machine. The operations and their order are the same at every level, and so are
+/// the bits: Rust joins no product and sum by itself.
+#[inline(always)]
+fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+    match Level::detect() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level was detected.
+        Level::Avx512 | Level::Bf16 => unsafe { avx512(work) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level was detected.
+        Level::Avx2 => unsafe { avx2(work) },
+        _ => work(),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn avx512<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn avx2<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
