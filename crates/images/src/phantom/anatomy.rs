@@ -4,8 +4,8 @@ use super::Truth;
 use super::bones::{Bone, Line, Shape};
 use super::grade::{Disease, LATERAL, MEDIAL};
 use super::outline::{Point, Pose, least_distance};
-use super::texture::Texture;
 use super::traits::{Person, Topic};
+use doppelray_measures::rng::Stream;
 
 /// Where joint space is measured: the weight-bearing part of each compartment, mm from the middle. The flanks of
 /// the spines and the margins with their osteophytes are outside, as in readings of films.
@@ -21,8 +21,8 @@ pub(super) struct Anatomy {
     pub(super) patches: Vec<(Point, Point, f64)>,
     /// What lies around them.
     pub(super) soft: Soft,
-    /// The grain of spongy bone.
-    pub(super) texture: Texture,
+    /// What the grain of spongy bone is drawn from, when it is drawn: who asks for the truth alone waits for none.
+    pub(super) grain: Stream,
     jsw_mm: [f64; 2],
     alignment_deg: f64,
 }
@@ -39,13 +39,14 @@ impl Anatomy {
         femur.outline = pose.apply_all(&femur.outline);
         let jsw_mm = [MEDIAL, LATERAL].map(|side| joint_space(&femur.outline, &tibia.outline, side));
         let mut lines = shape.tibia_lines(&disease);
-        lines.extend(shape.femur_lines().into_iter().map(|l| Line { points: pose.apply_all(&l.points), ..l }));
+        lines
+            .extend(shape.femur_lines().into_iter().map(|l| Line { points: pose.apply_all(&l.points), ..l }));
         Self {
             bones: vec![femur, tibia, shape.fibula(), shape.patella()],
             lines,
             patches: shape.patches(&disease),
             soft,
-            texture: Texture::new(&mut person.traits(Topic::Texture).into_own()),
+            grain: person.traits(Topic::Texture).into_own(),
             jsw_mm,
             alignment_deg: disease.constitution_deg + wedge_deg,
         }
@@ -100,7 +101,7 @@ impl Soft {
         Self {
             half_width_mm: alike(68.0, 4.5),
             depth_mm: alike(100.0, 9.0),
-            taper: alike(0.09, 0.035),
+            taper: alike(0.06, 0.035),
             centre_mm: alike(2.5, 2.0),
             fat_mm: alike(9.0, 3.0).max(3.0),
         }

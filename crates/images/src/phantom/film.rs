@@ -10,7 +10,8 @@ use super::shadow::{Plane, Shadow, cast};
 use super::traits::{Person, Topic};
 use crate::side::Side;
 
-/// Width of the frame in mean, mm: the knee joint cut out of a film so that the bones nearly fill it.
+/// Width of the frame in mean, mm. Public knee sets cut the joint out so that the plateau, about 82 mm wide at the
+/// detector, fills 80 % of the frame; a frame of 140 mm would either show it small or make it a giant's.
 const FIELD_MM: f64 = 102.0;
 /// Height of the joint line in the frame.
 const JOINT: f64 = 0.575;
@@ -50,8 +51,8 @@ impl Film {
             side: person.side,
             turn_deg: t.own(0.0, 2.2),
             shift_mm: [t.own(0.0, 1.6), t.own(0.0, 2.2)],
-            level: t.same(0.74 + 0.08 * haze, 0.085) as f32,
-            gain: (0.47 * libm::exp(t.same(0.0, 0.35))) as f32,
+            level: t.same(0.715 + 0.08 * haze, 0.085) as f32,
+            gain: (0.46 * libm::exp(t.same(0.0, 0.35))) as f32,
             scatter: (0.75 * libm::exp(0.35 * haze)) as f32,
             beam: [t.own(0.5, 0.08) as f32, t.same(0.45, 0.1) as f32, t.same(0.12, 0.08).max(0.0) as f32],
             blur_mm: 0.22 * libm::exp(t.same(0.0, 0.25)),

@@ -15,9 +15,7 @@ pub(super) fn closed_curve(knots: &[Point], per: usize) -> Vec<Point> {
 pub(super) fn open_curve(knots: &[Point], per: usize) -> Vec<Point> {
     let last = knots.len() - 1;
     let mut points: Vec<Point> = (0..last)
-        .flat_map(|i| {
-            span([knots[i.max(1) - 1], knots[i], knots[i + 1], knots[(i + 2).min(last)]], per)
-        })
+        .flat_map(|i| span([knots[i.max(1) - 1], knots[i], knots[i + 1], knots[(i + 2).min(last)]], per))
         .collect();
     points.push(knots[last]);
     points
@@ -69,10 +67,7 @@ impl Pose {
 
     /// Where `p` goes.
     pub(super) fn apply(&self, p: Point) -> Point {
-        [
-            self.cos * p[0] - self.sin * p[1] + self.shift[0],
-            self.sin * p[0] + self.cos * p[1] + self.shift[1],
-        ]
+        [self.cos * p[0] - self.sin * p[1] + self.shift[0], self.sin * p[0] + self.cos * p[1] + self.shift[1]]
     }
 
     /// What comes to `p`.

@@ -4,15 +4,16 @@ use super::anatomy::Anatomy;
 use super::bones::{Bone, Line};
 use super::field::Field;
 use super::outline::{Point, Pose};
+use super::texture::Texture;
 
-/// Attenuation per mm of lean tissue, of fat, and what spongy and compact bone add to it, at an effective
-/// 45 keV (Hubbell and Seltzer 1995, NIST; spongy bone at about a fifth of compact bone's density).
+/// Attenuation per mm of lean tissue, of fat, and what spongy and compact bone add to it, at about
+/// 50 keV (Hubbell and Seltzer 1995, NIST), a tungsten beam's mean; spongy bone is a fifth of compact bone.
 const LEAN: f32 = 0.0225;
 const FAT: f32 = 0.0195;
 const SPONGY: f32 = 0.0105;
 const COMPACT: f32 = 0.055;
 /// Spread of spongy bone's path relative to itself after a bone's depth has averaged it.
-const GRAIN: f32 = 0.16;
+const GRAIN: f32 = 0.15;
 /// Bone rounds off over this length wherever its outline has corners, mm.
 const SOFTENING_MM: f64 = 2.6;
 /// Farther inside than any bone rounds, mm.
@@ -52,6 +53,7 @@ pub(super) fn cast(anatomy: &Anatomy, plane: &Plane) -> Shadow {
     let (mut spongy, mut compact) = (Field::filled(n, 0.0), Field::filled(n, 0.0));
     anatomy.bones.iter().for_each(|bone| add_bone(bone, plane, &mut spongy, &mut compact));
     anatomy.lines.iter().for_each(|line| add_line(line, plane, &mut compact));
+    let texture = Texture::new(&mut anatomy.grain.clone());
     let density = patches(&anatomy.patches, plane);
     let loss = Field::from_fn(n, |x, y| {
         let (i, at) = (y * n + x, plane.pose.undo(plane.place(x, y)));
@@ -60,7 +62,7 @@ pub(super) fn cast(anatomy: &Anatomy, plane: &Plane) -> Shadow {
         if spongy.values[i] == 0.0 && compact.values[i] == 0.0 {
             return soft;
         }
-        let grain = 1.0 + GRAIN * anatomy.texture.at(at);
+        let grain = 1.0 + GRAIN * texture.at(at);
         soft + SPONGY * spongy.values[i] * density.values[i] * grain + COMPACT * compact.values[i] * grain
     });
     let bone = loss.values.iter().zip(&spongy.values).filter(|(_, s)| **s > 10.0);
@@ -246,9 +248,9 @@ fn add_line(line: &Line, plane: &Plane, compact: &mut Field) {
 
 /// Pixels along one axis that come within `margin_mm` of the points.
 fn span(points: &[Point], axis: usize, margin_mm: f64, plane: &Plane) -> std::ops::Range<usize> {
-    let ends = points.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], p| {
-        [low.min(p[axis]), high.max(p[axis])]
-    });
+    let ends = points
+        .iter()
+        .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], p| [low.min(p[axis]), high.max(p[axis])]);
     let pixel = |mm: f64| ((mm / plane.spacing_mm).max(0.0) as usize).min(plane.n);
     pixel(ends[0] - margin_mm)..pixel(ends[1] + margin_mm + plane.spacing_mm)
 }
