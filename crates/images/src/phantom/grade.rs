@@ -8,7 +8,7 @@ pub(super) const MEDIAL: usize = 0;
 /// See [`MEDIAL`].
 pub(super) const LATERAL: usize = 1;
 
-/// Cartilage lost in the worse compartment, mm, at grades 0 to 4 chosen to leave about 4.8, 4.5,
+/// Cartilage lost in the worse compartment, mm, at grades 0 to 4: chosen to leave about 4.8, 4.5,
 /// 4.1, 2.7 and 0.8 mm.
 const LOSS_MM: [f64; 5] = [0.0, 0.25, 0.7, 2.1, 4.1];
 /// Length of the worst osteophyte, mm.
