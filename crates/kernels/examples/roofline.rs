@@ -1,5 +1,6 @@
 //! Convolutions against the peak of this machine, measured in the same run:
-//! `cargo run --release -p doppelray-kernels --example roofline`.
+//! `cargo run --release -p doppelray-kernels --example roofline -- [part of a name] [batch]`.
+//! With the batch as `tsv:16` it prints a line a shape for `bench/kernels.py` to set beside PyTorch's.
 #![allow(clippy::print_stdout)]
 
 use std::hint::black_box;
@@ -12,17 +13,42 @@ use doppelray_kernels::{
 
 fn main() {
     let only = std::env::args().nth(1).unwrap_or_default();
-    let batch = std::env::args().nth(2).map_or(16, |batch| batch.parse().unwrap());
-    println!("level {:?}, {} threads, batch {batch}", Level::detect(), rayon::current_num_threads());
+    let batch = std::env::args().nth(2).unwrap_or_else(|| "16".into());
+    let (batch, tsv) = batch.strip_prefix("tsv:").map_or((batch.as_str(), false), |batch| (batch, true));
+    let shapes = shapes(batch.parse().unwrap());
+    if !tsv {
+        println!("level {:?}, {} threads, batch {batch}", Level::detect(), rayon::current_num_threads());
+    }
     for precision in [Precision::F32, Precision::Mixed] {
         let peak = (0..5).map(|_| peak(precision)).fold(0.0, f64::max);
-        println!("{:<26}{:>14}{:>14}{:>14}", format!("{precision:?} of {peak:.0}"), "forward", "dx", "dw");
-        for (name, conv) in shapes(batch).into_iter().filter(|(name, _)| name.contains(&only)) {
-            let rates = measure(&conv, Mode::new(precision));
-            let [a, b, c] = rates.map(|rate| format!("{rate:.1} {:>3.0}%", 100.0 * rate / peak));
-            println!("{name:<26}{a:>14}{b:>14}{c:>14}");
+        if !tsv {
+            println!(
+                "{:<26}{:>14}{:>14}{:>14}",
+                format!("{precision:?} of {peak:.0}"),
+                "forward",
+                "dx",
+                "dw"
+            );
+        }
+        for (name, conv) in shapes.iter().filter(|(name, _)| name.contains(&only)) {
+            let rates = measure(conv, Mode::new(precision));
+            if tsv {
+                println!("{}", line(name, conv, precision, [peak, rates[0], rates[1], rates[2]]));
+            } else {
+                let [a, b, c] = rates.map(|rate| format!("{rate:.1} {:>3.0}%", 100.0 * rate / peak));
+                println!("{name:<26}{a:>14}{b:>14}{c:>14}");
+            }
         }
     }
+}
+
+/// Precision, name, shape, then peak, forward, dx and dw in GFLOP/s.
+fn line(name: &str, conv: &Conv, precision: Precision, rates: [f64; 4]) -> String {
+    let sizes = [conv.batch, conv.in_channels, conv.out_channels, conv.height, conv.width];
+    let rest = [conv.kernel[0], conv.stride[0], conv.padding[0]];
+    let numbers = sizes.iter().chain(&rest).map(ToString::to_string);
+    let cells = numbers.chain(rates.iter().map(|rate| format!("{rate:.2}")));
+    format!("{precision:?}\t{name}\t{}", cells.collect::<Vec<_>>().join("\t"))
 }
 
 /// 3x3 and 1x1 at the sizes of the issue, then the layers of `shared/trial`.
