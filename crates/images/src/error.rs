@@ -14,6 +14,14 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A file could not be written.
+    #[error("{}: cannot be written ({source}); {}", path.display(), way_out(source))]
+    Unwritten {
+        /// Which file, by its final name.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A file's content is not what it should be.
     #[error("{}: {reason}", path.display())]
     Content {
@@ -30,9 +38,34 @@ impl Error {
         move |source| Self::File { path: path.to_owned(), source }
     }
 
+    /// An error of writing to `path`.
+    pub fn unwritten(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |source| Self::Unwritten { path: path.to_owned(), source }
+    }
+
     /// Content that cannot be used.
     pub fn content(path: &Path, reason: impl Into<String>) -> Self {
         Self::Content { path: path.to_owned(), reason: reason.into() }
+    }
+
+    /// The message without the path, for a list that has paths of its own.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::File { source, .. } | Self::Unwritten { source, .. } => source.to_string(),
+            Self::Content { reason, .. } => reason.clone(),
+        }
+    }
+}
+
+fn way_out(why: &io::Error) -> &'static str {
+    match why.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space and type the same command again: it goes on where it stopped"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "choose another place, or gain the right to write there"
+        }
+        _ => "mend the place or choose another, and type the command again",
     }
 }
 

@@ -80,6 +80,18 @@ impl Image {
         &self.pixels
     }
 
+    /// The image with its values scaled to another depth, rounded to the nearest.
+    pub fn at(self, depth: Depth) -> Self {
+        let pixels = match (self.depth, depth) {
+            (Depth::Eight, Depth::Sixteen) => self.pixels.iter().map(|p| p * 257).collect(),
+            (Depth::Sixteen, Depth::Eight) => {
+                self.pixels.iter().map(|p| ((u32::from(*p) + 128) / 257) as u16).collect()
+            }
+            _ => return self,
+        };
+        Self { depth, pixels, ..self }
+    }
+
     /// The values scaled to 0..1, row by row.
     pub fn to_unit(&self) -> Vec<f32> {
         let scale = 1.0 / f32::from(self.depth.white());

@@ -12,6 +12,7 @@ pub mod png;
 pub mod progress;
 pub mod resize;
 pub mod side;
+pub mod source;
 
 pub use collection::{Collection, Row};
 pub use error::{Error, Result};

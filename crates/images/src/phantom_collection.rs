@@ -4,12 +4,12 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use crate::Side;
 use crate::collection::{About, Begun, Collection, Row, Writer};
 use crate::error::Result;
-use crate::import::{Split, at_depth};
+use crate::import::Split;
 use crate::phantom::{Knee, render};
 use crate::progress::{Event, Listener};
-use crate::Side;
 
 /// Writes `count` phantom knees, two a subject, split 70/10/20 by subject, with `truth.csv` beside the manifest.
 pub fn write(out: &Path, about: About, count: u64, listener: Listener) -> Result<Collection> {
@@ -29,7 +29,7 @@ pub fn write(out: &Path, about: About, count: u64, listener: Listener) -> Result
             let knee = render(seed, index / 2, side, size);
             let row = row(index / 2, side, knee.grade, &split);
             let truth = truth(&row.id, &knee);
-            let row = writer.put(row, &at_depth(knee.image, depth))?;
+            let row = writer.put(row, &knee.image.at(depth))?;
             listener(Event::Advance(1));
             Ok((row, truth))
         })

@@ -4,45 +4,96 @@ use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::Path;
 
-use png::{BitDepth, ColorType, Compression, Decoder, Encoder, Transformations};
+use png::{BitDepth, ColorType, Compression, Decoder, DecodingError, Encoder, Reader, Transformations};
 
 use crate::error::{Error, Result};
+use crate::source::Header;
 use crate::{Depth, Image};
 
 /// The most pixels an image may declare: four times the largest flat-panel detector.
 pub const MOST_PIXELS: u64 = 1 << 26;
 
-/// Reads a PNG of any kind as grey; colour by its luma (Rec. 601), alpha ignored.
-pub fn read(path: &Path) -> Result<Image> {
-    let bad = |e: png::DecodingError| {
-        Error::content(path, format!("not a readable PNG ({e}); export it again or leave it out"))
+/// DEFLATE expands at most 1032-fold (zlib's technical details).
+const MOST_INFLATED: u64 = 1032;
+
+/// Reads the header of a PNG, and refuses what cannot be an image of that size.
+pub fn probe(path: &Path) -> Result<Header> {
+    let reader = open(path)?;
+    let info = reader.info();
+    let (colour, alpha) = match info.color_type {
+        ColorType::Grayscale => (false, false),
+        ColorType::GrayscaleAlpha => (false, true),
+        ColorType::Rgb | ColorType::Indexed => (true, false),
+        ColorType::Rgba => (true, true),
     };
-    let file = File::open(path).map_err(Error::file(path))?;
-    let mut decoder = Decoder::new(BufReader::new(file));
-    decoder.set_transformations(Transformations::EXPAND);
-    let mut reader = decoder.read_info().map_err(bad)?;
-    let (width, height) = (reader.info().width, reader.info().height);
-    if u64::from(width) * u64::from(height) > MOST_PIXELS {
-        let reason = format!("declares {width} x {height} pixels, more than {MOST_PIXELS}; scale it down");
-        return Err(Error::content(path, reason));
-    }
-    let mut bytes = vec![0; reader.output_buffer_size().unwrap_or(0)];
-    let info = reader.next_frame(&mut bytes).map_err(bad)?;
-    bytes.truncate(info.buffer_size());
-    let (depth, samples): (_, Vec<u16>) = match info.bit_depth {
-        BitDepth::Sixteen => {
-            (Depth::Sixteen, bytes.chunks_exact(2).map(|b| u16::from_be_bytes([b[0], b[1]])).collect())
-        }
-        _ => (Depth::Eight, bytes.iter().map(|b| u16::from(*b)).collect()),
-    };
-    Ok(Image::new(width, height, depth, grey(&samples, info.color_type)))
+    let alpha = alpha || info.trns.is_some();
+    Ok(Header { width: info.width, height: info.height, depth: depth(info.bit_depth), colour, alpha })
 }
 
-fn grey(samples: &[u16], color: ColorType) -> Vec<u16> {
+/// Reads a PNG of any kind as grey; colour by its luma (Rec. 601), alpha ignored, of an animation the first image.
+pub fn read(path: &Path) -> Result<Image> {
+    let mut reader = open(path)?;
+    let (width, height) = (reader.info().width, reader.info().height);
+    let mut bytes = vec![0; reader.output_buffer_size().unwrap_or(0)];
+    let info = reader.next_frame(&mut bytes).map_err(unreadable(path))?;
+    bytes.truncate(info.buffer_size());
+    let depth = depth(info.bit_depth);
+    let samples: Vec<u16> = match depth {
+        Depth::Sixteen => bytes.chunks_exact(2).map(|b| u16::from_be_bytes([b[0], b[1]])).collect(),
+        Depth::Eight => bytes.iter().map(|b| u16::from(*b)).collect(),
+    };
+    Ok(Image::new(width, height, depth, grey(samples, info.color_type)))
+}
+
+/// The file after its header, whose declared size its length can hold.
+fn open(path: &Path) -> Result<Reader<BufReader<File>>> {
+    let file = File::open(path).map_err(Error::file(path))?;
+    let length = file.metadata().map_err(Error::file(path))?.len();
+    if length == 0 {
+        return Err(Error::content(path, "is empty; export it again or leave it out"));
+    }
+    let mut decoder = Decoder::new(BufReader::new(file));
+    decoder.set_transformations(Transformations::EXPAND);
+    let reader = decoder.read_info().map_err(unreadable(path))?;
+    let (width, height) = (reader.info().width, reader.info().height);
+    refuse_gigantic(path, width, height)?;
+    let raw = reader.info().raw_bytes();
+    if raw as u64 / MOST_INFLATED > length {
+        let reason = format!(
+            "declares {width} x {height} pixels, which its {length} bytes cannot hold; export it again or leave it out"
+        );
+        return Err(Error::content(path, reason));
+    }
+    Ok(reader)
+}
+
+/// Refuses a declared size before memory is taken for it.
+pub(crate) fn refuse_gigantic(path: &Path, width: u32, height: u32) -> Result<()> {
+    if u64::from(width) * u64::from(height) <= MOST_PIXELS {
+        return Ok(());
+    }
+    let reason = format!("declares {width} x {height} pixels, more than {MOST_PIXELS}; scale it down");
+    Err(Error::content(path, reason))
+}
+
+fn unreadable(path: &Path) -> impl Fn(DecodingError) -> Error + '_ {
+    move |e| Error::content(path, format!("not a readable PNG ({e}); export it again or leave it out"))
+}
+
+/// After [`Transformations::EXPAND`].
+fn depth(bits: BitDepth) -> Depth {
+    match bits {
+        BitDepth::Sixteen => Depth::Sixteen,
+        _ => Depth::Eight,
+    }
+}
+
+fn grey(samples: Vec<u16>, color: ColorType) -> Vec<u16> {
     let luma = |p: &[u16]| {
         ((299 * u32::from(p[0]) + 587 * u32::from(p[1]) + 114 * u32::from(p[2]) + 500) / 1000) as u16
     };
     match color {
+        ColorType::Grayscale => samples,
         ColorType::Rgb | ColorType::Rgba => samples.chunks_exact(color.samples()).map(luma).collect(),
         _ => samples.chunks_exact(color.samples()).map(|p| p[0]).collect(),
     }
@@ -91,21 +142,53 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut bytes = Vec::new();
         encode(&ramp(Depth::Eight), &mut bytes).unwrap();
-        let mut gigantic = bytes.clone();
-        gigantic[16..24].copy_from_slice(&[0, 0, 0xC3, 0x50, 0, 0, 0xC3, 0x50]);
-        let crc = crc32(&gigantic[12..29]);
-        gigantic[29..33].copy_from_slice(&crc.to_be_bytes());
         let cases = [
             ("truncated.png", bytes[..bytes.len() / 2].to_vec(), "not a readable PNG"),
-            ("empty.png", Vec::new(), "not a readable PNG"),
+            ("empty.png", Vec::new(), "is empty"),
             ("text.png", b"not an image".to_vec(), "not a readable PNG"),
-            ("gigantic.png", gigantic, "declares 50000 x 50000"),
+            ("gigantic.png", declaring(&bytes, 50_000), "declares 50000 x 50000 pixels, more than"),
+            ("hollow.png", declaring(&bytes, 8_000), "cannot hold"),
         ];
         for (name, content, reason) in cases {
             let path = folder.path().join(name);
             crate::files::write_whole(&path, |out| out.write_all(&content)).unwrap();
             let message = read(&path).unwrap_err().to_string();
             assert!(message.contains(name) && message.contains(reason), "{message}");
+        }
+    }
+
+    /// The PNG with another size in its header.
+    fn declaring(png: &[u8], side: u32) -> Vec<u8> {
+        let mut png = png.to_vec();
+        png[16..20].copy_from_slice(&side.to_be_bytes());
+        png[20..24].copy_from_slice(&side.to_be_bytes());
+        let crc = crc32(&png[12..29]);
+        png[29..33].copy_from_slice(&crc.to_be_bytes());
+        png
+    }
+
+    #[test]
+    fn colour_alpha_palettes_and_few_bits_become_grey() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        let cases: [(ColorType, BitDepth, &[u8], u16); 5] = [
+            (ColorType::Rgb, BitDepth::Eight, &[255, 0, 0], 76),
+            (ColorType::Rgba, BitDepth::Eight, &[0, 255, 0, 9], 150),
+            (ColorType::GrayscaleAlpha, BitDepth::Sixteen, &[1, 2, 9, 9], 258),
+            (ColorType::Grayscale, BitDepth::Two, &[0b1000_0000], 170),
+            (ColorType::Indexed, BitDepth::One, &[0b1000_0000], 29),
+        ];
+        for (color, bits, data, expected) in cases {
+            let mut bytes = Vec::new();
+            let mut encoder = Encoder::new(&mut bytes, 1, 1);
+            encoder.set_color(color);
+            encoder.set_depth(bits);
+            encoder.set_palette(&[9, 9, 9, 0, 0, 255][..]);
+            encoder.write_header().unwrap().write_image_data(data).unwrap();
+            crate::files::write_whole(&path, |out| out.write_all(&bytes)).unwrap();
+            assert_eq!(read(&path).unwrap().pixels(), [expected], "{color:?}");
+            let coloured = matches!(color, ColorType::Rgb | ColorType::Rgba | ColorType::Indexed);
+            assert_eq!(probe(&path).unwrap().colour, coloured, "{color:?}");
         }
     }
 

@@ -106,7 +106,13 @@ impl Collection {
             return Err(Error::content(root, reason));
         }
         let text = fs::read_to_string(&toml).map_err(Error::file(&toml))?;
-        let about = toml::from_str(&text).map_err(|e| Error::content(&toml, e.message().to_owned()))?;
+        let about = toml::from_str(&text).map_err(|e| {
+            let line = e.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+            Error::content(
+                &toml,
+                format!("line {line}: {}; mend it or make the collection again", e.message()),
+            )
+        })?;
         let manifest = root.join("manifest.csv");
         let bytes = fs::read(&manifest).map_err(Error::file(&manifest))?;
         let rows = check::rows(&manifest, &bytes)?;
@@ -139,6 +145,11 @@ impl Collection {
         self.rows.iter().map(|row| row.split.as_str()).collect()
     }
 
+    /// The grades that its images have.
+    pub fn grades(&self) -> BTreeSet<u8> {
+        self.rows.iter().filter_map(|row| row.grade).collect()
+    }
+
     /// SHA-256 of the manifest, which holds the hash of every image.
     pub fn hash(&self) -> String {
         self.hash.clone()
@@ -160,6 +171,16 @@ impl Collection {
             return Err(Error::content(&path, reason));
         }
         Ok(image)
+    }
+
+    /// Checks that an image's file is the one that the manifest was written for.
+    pub fn verify(&self, row: &Row) -> Result<()> {
+        let path = self.root.join(&row.file);
+        let bytes = fs::read(&path).map_err(Error::file(&path))?;
+        if hex(&Sha256::digest(bytes)) == row.sha256 {
+            return Ok(());
+        }
+        Err(Error::content(&path, "was changed since the collection was made; make the collection again"))
     }
 }
 

@@ -4,11 +4,12 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::{About, Collection, Row, check, hex};
 use crate::error::{Error, Result};
-use crate::files::{beside, write_whole};
+use crate::files::{beside, sync_folder, write_whole};
 use crate::{Image, png};
 
 /// What the folder of a new collection turned out to hold.
@@ -30,10 +31,14 @@ impl Writer {
     /// Begins a collection at `out`, or goes on with it; refuses a folder that holds something else.
     pub fn begin(out: &Path, about: About) -> Result<Begun> {
         if out.exists() {
-            let finished = out.join("collection.toml").is_file().then(|| Collection::open(out)).transpose()?;
+            let finished =
+                out.join("collection.toml").is_file().then(|| Collection::open(out)).transpose()?;
             return match finished {
                 Some(collection) if *collection.about() == about => Ok(Begun::Finished(collection)),
-                _ => Err(Error::content(out, "is there already and holds something else; choose another --out")),
+                _ => Err(Error::content(
+                    out,
+                    "is there already and holds something else; choose another --out",
+                )),
             };
         }
         let staged = beside(out, "part");
@@ -49,9 +54,9 @@ impl Writer {
                 return Err(Error::content(out, reason));
             }
         } else {
-            fs::create_dir_all(&staged).map_err(Error::file(&staged))?;
+            fs::create_dir_all(&staged).map_err(Error::unwritten(out))?;
             let text = toml::to_string(&about).expect("plain values");
-            write_whole(&toml, |file| file.write_all(text.as_bytes())).map_err(Error::file(&toml))?;
+            write_whole(&toml, |file| file.write_all(text.as_bytes())).map_err(Error::unwritten(out))?;
         }
         Ok(Begun::Open(Self { out: out.to_owned(), staged, about }))
     }
@@ -64,33 +69,60 @@ impl Writer {
 
     /// Encodes one image to the place that `row.file` names and fills in its hash; from any thread.
     pub fn put(&self, row: Row, image: &Image) -> Result<Row> {
-        assert_eq!((image.width(), image.height()), (self.about.size, self.about.size), "the collection's size");
+        assert_eq!(
+            (image.width(), image.height()),
+            (self.about.size, self.about.size),
+            "the collection's size"
+        );
         assert_eq!(image.depth(), self.about.depth, "the collection's depth");
         let path = self.staged.join(&row.file);
         let folder = path.parent().expect("a place has a folder");
         let mut bytes = Vec::new();
         png::encode(image, &mut bytes).expect("memory takes all");
         let sha256 = hex(&Sha256::digest(&bytes));
-        // Not synced one by one: a power cut may cost the staged folder, never a finished collection.
+        // Not synced one by one, which would take longer than all else; `finish` syncs them.
         let part = beside(&path, "part");
         let written = fs::create_dir_all(folder)
             .and_then(|()| fs::File::create(&part))
             .and_then(|mut file| file.write_all(&bytes))
             .and_then(|()| fs::rename(&part, &path));
-        written.map_err(Error::file(&self.out.join(&row.file)))?;
+        written.map_err(Error::unwritten(&self.out.join(&row.file)))?;
         Ok(Row { sha256, ..row })
     }
 
     /// The row with its hash, where an interrupted run has put its image already.
     pub fn found(&self, row: &Row) -> Option<Row> {
-        let bytes = fs::read(self.staged.join(&row.file)).ok()?;
+        let path = self.staged.join(&row.file);
+        let bytes = fs::read(&path).ok()?;
+        // A power cut can leave a file that has its name and length but not its content.
+        png::read(&path).ok()?;
         Some(Row { sha256: hex(&Sha256::digest(bytes)), ..row.clone() })
+    }
+
+    /// Moves an image that was put to another place, which the returned row names.
+    pub fn relocate(&self, row: Row, file: String) -> Result<Row> {
+        let path = self.staged.join(&file);
+        let folder = path.parent().expect("a place has a folder");
+        let moved = fs::create_dir_all(folder).and_then(|()| fs::rename(self.staged.join(&row.file), &path));
+        moved.map_err(Error::unwritten(&self.out.join(&file)))?;
+        Ok(Row { file, ..row })
+    }
+
+    /// Removes an image that was put and is not to stay.
+    pub fn discard(&self, row: &Row) -> Result<()> {
+        let path = self.staged.join(&row.file);
+        fs::remove_file(&path).map_err(Error::unwritten(&self.out.join(&row.file)))
+    }
+
+    /// Gives up: what cannot become a collection is not left to be continued.
+    pub fn abandon(self) -> Result<()> {
+        fs::remove_dir_all(&self.staged).map_err(Error::unwritten(&self.staged))
     }
 
     /// Writes a file beside the manifest.
     pub fn attach(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.staged.join(name);
-        write_whole(&path, |file| file.write_all(bytes)).map_err(Error::file(&self.out.join(name)))
+        write_whole(&path, |file| file.write_all(bytes)).map_err(Error::unwritten(&self.out.join(name)))
     }
 
     /// Writes the manifest, sorted by file, and gives the folder its name.
@@ -105,8 +137,18 @@ impl Writer {
             table.write_record(check::COLUMNS).expect("memory takes all");
         }
         self.attach("manifest.csv", &table.into_inner().expect("memory takes all"))?;
-        fs::rename(&self.staged, &self.out).map_err(Error::file(&self.out))?;
+        self.sync(&rows)?;
+        let named = fs::rename(&self.staged, &self.out).and_then(|()| sync_folder(&self.out));
+        named.map_err(Error::unwritten(&self.out))?;
         Collection::open(&self.out)
+    }
+
+    /// Makes the images durable before the folder gets its name.
+    fn sync(&self, rows: &[Row]) -> Result<()> {
+        rows.par_iter().try_for_each(|row| {
+            let synced = fs::File::open(self.staged.join(&row.file)).and_then(|file| file.sync_data());
+            synced.map_err(Error::unwritten(&self.out.join(&row.file)))
+        })
     }
 }
 

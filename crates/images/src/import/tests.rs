@@ -1,13 +1,13 @@
 //! Imports of small folders made here.
 
 use std::fs;
-use std::io::Write;
 
 use tempfile::TempDir;
 
 use super::*;
 use crate::collection::Kind;
 use crate::files::write_whole;
+use crate::png;
 use crate::progress::silent;
 
 struct Folder(TempDir);
@@ -38,9 +38,12 @@ impl Folder {
         Plan {
             sources: vec![self.path("src")],
             labels: None,
-            pattern: Regex::new(PATTERN).unwrap(),
+            columns: Columns::default(),
+            pattern: Pattern::default(),
             split: split.parse().unwrap(),
             crop: None,
+            depth: Some(Depth::Sixteen),
+            refusals: Refusals::LeftOut,
             about: About {
                 kind: Kind::Real,
                 title: "t".into(),
@@ -77,10 +80,13 @@ fn class_folders_become_a_collection_and_every_bad_file_is_accounted_for() {
     assert_eq!((collection.rows().len(), report.subjects), (3, 2));
     let outcome = |name: &str| {
         let account = report.files.iter().find(|a| a.file.ends_with(name)).unwrap();
-        format!("{} {}", account.outcome, account.detail)
+        format!("{:?} {}", account.outcome, account.detail)
     };
-    assert!(outcome("201L.png").starts_with("duplicate") && outcome("201L.png").ends_with("200L.png"));
-    assert_eq!(outcome("300L.png"), "refused grade `7` is not one of 0..4");
+    assert!(outcome("201L.png").starts_with("Duplicate") && outcome("201L.png").ends_with("200L.png"));
+    assert_eq!(
+        outcome("300L.png"),
+        "Refused grade `7` is not one of 0..4; correct it or leave the image out"
+    );
     assert!(outcome("text.png").contains("not a readable PNG"));
     assert!(f.path("out/import.json").is_file());
 }
@@ -98,7 +104,12 @@ fn a_subject_in_two_split_folders_is_refused_and_nothing_is_written() {
 #[test]
 fn drawn_splits_keep_both_knees_together_and_stay_when_subjects_are_added() {
     let f = Folder::new();
-    (0..40).for_each(|i| ["L", "R"].iter().enumerate().for_each(|(s, side)| f.image(&format!("src/1/{i}{side}.png"), i * 4 + 2 * s as u16)));
+    (0..40).for_each(|i| {
+        ["L", "R"]
+            .iter()
+            .enumerate()
+            .for_each(|(s, side)| f.image(&format!("src/1/{i}{side}.png"), i * 4 + 2 * s as u16))
+    });
     let plan = f.plan("50/25/25");
     let (before, _) = f.run(&plan).unwrap();
     assert_eq!(before.splits().len(), 3);
@@ -120,7 +131,10 @@ fn a_label_file_names_grade_and_split_and_a_missing_column_is_named() {
     let (collection, report) = f.run(&plan).unwrap();
     let row = &collection.rows()[0];
     assert_eq!((row.grade, row.subject.as_deref(), row.split.as_str()), (Some(4), Some("p1"), "train"));
-    assert_eq!(report.files[1].detail, "the label file has no line for it");
+    assert_eq!(
+        report.files.iter().find(|f| f.outcome == Outcome::Refused).unwrap().detail,
+        "the label file has no line for it; add one"
+    );
     f.file("labels.csv", b"path,patient\na.png,p1\n");
     let message = run(&plan, &f.path("out2"), &silent).unwrap_err().to_string();
     assert!(message.contains("labels.csv: has no column `grade`, only path, patient"), "{message}");
@@ -131,8 +145,155 @@ fn the_same_import_again_does_nothing_and_an_empty_folder_says_what_to_give() {
     let f = Folder::new();
     fs::create_dir_all(f.path("src")).unwrap();
     let message = f.run(&f.plan("70/10/20")).unwrap_err().to_string();
-    assert!(message.contains("give folders named by grade"), "{message}");
+    assert!(message.contains("give a folder that holds GRADE/*.png"), "{message}");
     f.image("src/0/1L.png", 5);
     f.run(&f.plan("70/10/20")).unwrap();
     assert_eq!(f.run(&f.plan("70/10/20")).unwrap().0.rows().len(), 1);
+}
+
+#[test]
+fn every_kind_of_bad_file_is_refused_with_its_reason_and_strict_makes_nothing() {
+    let f = Folder::new();
+    f.image("src/1/1000L.png", 10);
+    f.file("src/1/1001L.png", b"");
+    f.file("src/1/1002L.png", b"text");
+    f.file("src/1/1003L.png", &fs::read(f.path("src/1/1000L.png")).unwrap()[..40]);
+    f.file("src/1/1004L.tif", b"II*");
+    f.file("src/1005L.png", &fs::read(f.path("src/1/1000L.png")).unwrap());
+    f.file("src/left/1006L.png", &fs::read(f.path("src/1/1000L.png")).unwrap());
+    let (collection, report) = f.run(&f.plan("70/10/20")).unwrap();
+    assert_eq!((collection.rows().len(), report.refused, report.read), (1, 6, 1));
+    for (name, reason) in [
+        ("1001L.png", "is empty"),
+        ("1002L.png", "not a readable PNG"),
+        ("1003L.png", "not a readable PNG"),
+        ("1004L.tif", "convert it to PNG"),
+        ("1005L.png", "stands in no folder"),
+        ("1006L.png", "its folder `left` is no grade"),
+    ] {
+        let account = report.files.iter().find(|a| a.file.ends_with(name)).unwrap();
+        assert!(account.detail.contains(reason), "{account:?}");
+    }
+    let strict = Plan { refusals: Refusals::Fatal, ..f.plan("70/10/20") };
+    let message = run(&strict, &f.path("strict"), &silent).unwrap_err().to_string();
+    assert!(message.contains("6 files cannot be used"), "{message}");
+    assert!(!f.path("strict").exists() && !f.path(".strict.part").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_not_followed() {
+    let f = Folder::new();
+    f.image("src/1/1000L.png", 10);
+    std::os::unix::fs::symlink(f.path("src/1/1000L.png"), f.path("src/1/1001L.png")).unwrap();
+    std::os::unix::fs::symlink(f.path("src"), f.path("src/1/loop")).unwrap();
+    let (collection, report) = f.run(&f.plan("70/10/20")).unwrap();
+    assert_eq!((collection.rows().len(), report.refused), (1, 1));
+}
+
+#[test]
+fn subjects_who_share_a_picture_come_into_one_split_and_count_as_one() {
+    let f = Folder::new();
+    for subject in 1000..1040 {
+        f.image(&format!("src/1/{subject}L.png"), subject - 950);
+    }
+    // The same right knee under all of twenty names, and under one other grade.
+    (1000..1020).for_each(|subject| f.image(&format!("src/1/{subject}R.png"), 7));
+    f.image("src/2/1020R.png", 7);
+    let (collection, report) = f.run(&f.plan("40/30/30")).unwrap();
+    assert_eq!((report.read, report.duplicates, report.subjects), (41, 20, 20));
+    let joined: Vec<_> = collection.rows().iter().filter(|r| r.subject.as_deref() == Some("1000")).collect();
+    assert_eq!(joined.len(), 22);
+    assert!(joined.iter().all(|r| r.split == joined[0].split));
+    assert_eq!(joined.iter().filter(|r| r.flags.contains("joined")).count(), 20);
+    let contradiction = report.files.iter().find(|a| a.file.ends_with("1020R.png")).unwrap();
+    assert!(contradiction.detail.ends_with("1000R.png, which has grade 1 instead of 2"), "{contradiction:?}");
+    collection.rows().iter().for_each(|row| collection.verify(row).unwrap());
+    let kept: usize = walk(&f.path("out/images"));
+    assert_eq!(kept, 41, "what is not in the manifest is not in the folder");
+}
+
+#[test]
+fn one_picture_in_two_given_splits_under_two_names_with_other_pictures_is_refused() {
+    let f = Folder::new();
+    f.image("src/train/0/1000L.png", 10);
+    f.image("src/train/0/1000R.png", 20);
+    f.image("src/val/0/2000L.png", 10);
+    f.image("src/val/0/2000R.png", 30);
+    let message = f.run(&f.plan("from-folders")).unwrap_err().to_string();
+    assert!(message.contains("1000") && message.contains("taken for one person"), "{message}");
+    assert!(!f.path("out").exists() && !f.path(".out.part").exists());
+}
+
+#[test]
+fn an_import_that_was_killed_goes_on_to_the_very_same_collection() {
+    let f = Folder::new();
+    (0..9).for_each(|i| f.image(&format!("src/{}/100{i}L.png", i % 5), 5 * i));
+    let plan = f.plan("70/10/20");
+    let (whole, _) = run(&plan, &f.path("whole"), &silent).unwrap();
+    let survey = survey::survey(&plan).unwrap();
+    let Begun::Open(writer) = Writer::begin(&f.path("out"), about(&plan, &survey)).unwrap() else {
+        panic!("not begun")
+    };
+    convert_all((&plan, 4, Depth::Sixteen), &writer, &survey.candidates[..4], &silent).unwrap();
+    // A kill leaves some images and perhaps a part of one, but no manifest.
+    let (resumed, report) = f.run(&plan).unwrap();
+    assert_eq!((resumed.hash(), report.read), (whole.hash(), 9));
+    assert!(f.run(&Plan { crop: Some(3), about: About { size: 8, ..plan.about.clone() }, ..plan }).is_err());
+    assert_eq!(Collection::open(&f.path("out")).unwrap().hash(), whole.hash());
+}
+
+#[test]
+fn the_depth_is_that_of_the_sources_unless_said() {
+    let f = Folder::new();
+    f.image("src/1/1000L.png", 10);
+    let plan = |depth| Plan { depth, ..f.plan("70/10/20") };
+    let depth = |depth, out: &str| run(&plan(depth), &f.path(out), &silent).unwrap().0.about().depth;
+    assert_eq!(depth(None, "eight"), Depth::Eight);
+    let mut bytes = Vec::new();
+    png::encode(&Image::new(4, 4, Depth::Sixteen, (0..16).map(|i| i * 4000).collect()), &mut bytes).unwrap();
+    f.file("src/1/1001L.png", &bytes);
+    assert_eq!(depth(None, "sixteen"), Depth::Sixteen);
+    assert_eq!(depth(Some(Depth::Eight), "said"), Depth::Eight);
+}
+
+#[test]
+fn a_rehearsal_counts_and_writes_nothing() {
+    let f = Folder::new();
+    f.image("src/train/1/1000L.png", 10);
+    f.image("src/val/2/1001L.png", 10);
+    let report = rehearse(&f.plan("70/10/20")).unwrap();
+    assert_eq!((report.read, report.subjects), (2, 2));
+    assert!(report.notes.iter().any(|n| n.contains("--split from-folders would keep")), "{:?}", report.notes);
+    assert_eq!(fs::read_dir(f.path("")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_full_disk_names_the_file_and_the_mend_and_leaves_no_collection() {
+    let f = Folder::new();
+    (0..400).for_each(|i| f.image(&format!("src/1/{}L.png", 1000 + i), i % 200));
+    let small = f.path("small");
+    fs::create_dir(&small).unwrap();
+    let mount = |command: &str, args: &[&str]| {
+        std::process::Command::new(command)
+            .args(args)
+            .arg(&small)
+            .stderr(std::process::Stdio::null())
+            .status()
+    };
+    if !mount("mount", &["-t", "tmpfs", "-o", "size=100k", "tmpfs"]).is_ok_and(|s| s.success()) {
+        println!("skipped: a small tmpfs needs root");
+        return;
+    }
+    let failed = run(&f.plan("70/10/20"), &small.join("out"), &silent);
+    let there = small.join("out").exists();
+    mount("umount", &[]).unwrap();
+    let message = failed.unwrap_err().to_string();
+    assert!(message.contains("small/out") && message.contains("free some space"), "{message}");
+    assert!(!there);
+}
+
+fn walk(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    entries.map(|path| if path.is_dir() { walk(&path) } else { 1 }).sum()
 }

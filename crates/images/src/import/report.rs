@@ -1,0 +1,100 @@
+//! What an import did: `import.json`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::collection::{About, Row};
+
+/// What became of a source file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It is in the collection.
+    Read,
+    /// It cannot be used.
+    Refused,
+    /// Its pixels are those of another file, which is in the collection.
+    Duplicate,
+}
+
+/// One source file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its path as given.
+    pub file: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The place in the collection, the reason, or the file that it repeats.
+    pub detail: String,
+}
+
+/// All of an import.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// The collection's settings, version and inputs.
+    pub about: About,
+    /// Images of each split by grade.
+    pub counts: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Distinct subjects.
+    pub subjects: usize,
+    /// Images in the collection.
+    pub read: usize,
+    /// Files that cannot be used.
+    pub refused: usize,
+    /// Files that repeat another.
+    pub duplicates: usize,
+    /// Files that are no images by their name.
+    pub ignored: usize,
+    /// What a person should know.
+    pub notes: Vec<String>,
+    /// Every source file, sorted.
+    pub files: Vec<Account>,
+}
+
+impl Account {
+    pub(super) fn refused(path: &Path, why: impl Into<String>) -> Self {
+        Self { file: path.display().to_string(), outcome: Outcome::Refused, detail: why.into() }
+    }
+}
+
+impl Report {
+    /// Counts rows and accounts; the notes come with what is worth knowing of the counts.
+    pub(super) fn new(about: &About, rows: &[Row], mut files: Vec<Account>) -> Self {
+        files.sort_by(|a, b| a.file.cmp(&b.file));
+        let count = |outcome| files.iter().filter(|f| f.outcome == outcome).count();
+        let subjects: BTreeSet<_> = rows.iter().filter_map(|r| r.subject.as_deref()).collect();
+        let counts = counts(rows);
+        Self {
+            about: about.clone(),
+            subjects: subjects.len(),
+            read: rows.len(),
+            refused: count(Outcome::Refused),
+            duplicates: count(Outcome::Duplicate),
+            ignored: 0,
+            notes: gaps(&counts),
+            counts,
+            files,
+        }
+    }
+}
+
+fn counts(rows: &[Row]) -> BTreeMap<String, BTreeMap<String, usize>> {
+    let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    for row in rows {
+        let grade = row.grade.map_or_else(|| "ungraded".to_owned(), |g| g.to_string());
+        *counts.entry(row.split.clone()).or_default().entry(grade).or_default() += 1;
+    }
+    counts
+}
+
+/// Grades that a split lacks.
+fn gaps(counts: &BTreeMap<String, BTreeMap<String, usize>>) -> Vec<String> {
+    let gap = |(split, grades): (&String, &BTreeMap<String, usize>)| {
+        let missing: Vec<String> =
+            (0..5).map(|g| g.to_string()).filter(|g| !grades.contains_key(g)).collect();
+        (!missing.is_empty()).then(|| format!("split {split} has no image of grade {}", missing.join(", ")))
+    };
+    counts.iter().filter_map(gap).collect()
+}
