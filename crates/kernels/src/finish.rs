@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::conv::{Activation, Epilogue};
+use crate::lanes::Lanes;
 
 /// An output that several tiles write at once, each its own pixels.
 pub(crate) struct Shared<'a> {
@@ -38,14 +39,57 @@ impl<'a> Shared<'a> {
     }
 }
 
+/// Where the register tile writes sums that are done, row by row `stride` apart, and what it does to them.
+#[derive(Clone, Copy)]
+pub(crate) struct Out<'a> {
+    pub(crate) y: &'a Shared<'a>,
+    pub(crate) first: usize,
+    pub(crate) stride: usize,
+    /// One for each row.
+    pub(crate) bias: Option<&'a [f32]>,
+    pub(crate) activation: Activation,
+}
+
+impl Out<'_> {
+    /// Finishes and writes `rows` of vectors.
+    ///
+    /// # Safety
+    /// The machine has the instructions of `V`, and no other thread writes these elements.
+    #[inline(always)]
+    pub(crate) unsafe fn write<V: Lanes, const M: usize, const N: usize>(&self, sums: &[[V; N]; M]) {
+        assert!(
+            self.first + (M - 1) * self.stride + N * V::WIDTH <= self.y.len,
+            "the geometry fits the tensor"
+        );
+        assert!(self.bias.is_none_or(|bias| bias.len() >= M));
+        for (index, row) in sums.iter().enumerate() {
+            for (vector, &sum) in row.iter().enumerate() {
+                // SAFETY: the caller's, and the assertions bound every element.
+                unsafe {
+                    let mut value = sum;
+                    if let Some(bias) = self.bias {
+                        value = value.add(V::splat(bias.as_ptr().add(index)));
+                    }
+                    if let Activation::LeakyRelu(slope) = self.activation {
+                        value = value.leaky_relu(V::splat(&raw const slope));
+                    }
+                    value.store(self.y.start.add(self.first + index * self.stride + vector * V::WIDTH));
+                }
+            }
+        }
+    }
+}
+
 /// Adds the bias of `channel` and applies the activation.
 pub(crate) fn finish(epilogue: Epilogue<'_>, channel: usize, sums: &mut [f32]) {
     let bias = epilogue.bias.map(|bias| bias[channel]);
     match (bias, epilogue.activation) {
         (None, Activation::Identity) => {}
         (Some(bias), Activation::Identity) => sums.iter_mut().for_each(|sum| *sum += bias),
-        (bias, Activation::LeakyRelu(slope)) => {
-            let bias = bias.unwrap_or(0.0);
+        (None, Activation::LeakyRelu(slope)) => {
+            sums.iter_mut().for_each(|sum| *sum = leaky_relu(*sum, slope));
+        }
+        (Some(bias), Activation::LeakyRelu(slope)) => {
             sums.iter_mut().for_each(|sum| *sum = leaky_relu(*sum + bias, slope));
         }
     }

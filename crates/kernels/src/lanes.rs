@@ -21,6 +21,10 @@ pub(crate) trait Lanes: Copy {
     unsafe fn store(self, to: *mut f32);
     /// `self + a * b` lane by lane (bfloat16: both products of each lane).
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    /// `self + a` lane by lane.
+    unsafe fn add(self, a: Self) -> Self;
+    /// A lane where it is positive or NaN, else the lane times `slope`'s.
+    unsafe fn leaky_relu(self, slope: Self) -> Self;
 }
 
 /// Four lanes in plain Rust: what fits the vectors that every 64-bit machine has.
@@ -53,6 +57,14 @@ impl Lanes for Plain {
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
         Plain(std::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
     }
+    #[inline(always)]
+    unsafe fn add(self, a: Self) -> Self {
+        Plain(std::array::from_fn(|i| self.0[i] + a.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn leaky_relu(self, slope: Self) -> Self {
+        Plain(std::array::from_fn(|i| crate::finish::leaky_relu(self.0[i], slope.0[i])))
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -67,7 +79,8 @@ mod x86 {
     /// The methods are one instruction each; the trait's contract is theirs.
     macro_rules! lanes {
         ($(#[$doc:meta])* $name:ident, $vector:ty, $width:literal, $zero:ident, $load:ident, $store:ident,
-         |$from:ident| $splat:expr, |$sum:ident, $a:ident, $b:ident| $product:expr) => {
+         |$from:ident| $splat:expr, |$sum:ident, $a:ident, $b:ident| $product:expr, $add:ident,
+         |$x:ident, $slope:ident| $leaky:expr) => {
             $(#[$doc])*
             #[derive(Clone, Copy)]
             pub(crate) struct $name($vector);
@@ -101,6 +114,17 @@ mod x86 {
                     // SAFETY: the trait's: as `zero`.
                     unsafe { $name($product) }
                 }
+                #[inline(always)]
+                unsafe fn add(self, a: Self) -> Self {
+                    // SAFETY: the trait's: as `zero`.
+                    unsafe { $name($add(self.0, a.0)) }
+                }
+                #[inline(always)]
+                unsafe fn leaky_relu(self, slope: Self) -> Self {
+                    let ($x, $slope) = (self.0, slope.0);
+                    // SAFETY: the trait's: as `zero`.
+                    unsafe { $name($leaky) }
+                }
             }
         };
     }
@@ -108,17 +132,33 @@ mod x86 {
     lanes!(
         /// Eight lanes: AVX2 and FMA.
         Avx2, __m256, 8, _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps,
-        |from| _mm256_set1_ps(*from), |sum, a, b| _mm256_fmadd_ps(a, b, sum)
+        |from| _mm256_set1_ps(*from), |sum, a, b| _mm256_fmadd_ps(a, b, sum), _mm256_add_ps,
+        |x, slope| {
+            let low = _mm256_cmp_ps::<_CMP_LE_OQ>(x, _mm256_setzero_ps());
+            _mm256_blendv_ps(x, _mm256_mul_ps(x, slope), low)
+        }
     );
     lanes!(
         /// Sixteen lanes: AVX-512 F.
         Avx512, __m512, 16, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps,
-        |from| _mm512_set1_ps(*from), |sum, a, b| _mm512_fmadd_ps(a, b, sum)
+        |from| _mm512_set1_ps(*from), |sum, a, b| _mm512_fmadd_ps(a, b, sum), _mm512_add_ps,
+        |x, slope| {
+            let low = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(x, _mm512_setzero_ps());
+            _mm512_mask_mul_ps(x, low, x, slope)
+        }
     );
     lanes!(
         /// Sixteen sums of products of pairs: AVX-512 BF16.
         Bf16, __m512, 16, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps,
         |from| _mm512_set1_ps(*from),
-        |sum, a, b| _mm512_dpbf16_ps(sum, std::mem::transmute::<__m512, __m512bh>(a), std::mem::transmute::<__m512, __m512bh>(b))
+        |sum, a, b| {
+            let [a, b] = std::mem::transmute::<[__m512; 2], [__m512bh; 2]>([a, b]);
+            _mm512_dpbf16_ps(sum, a, b)
+        },
+        _mm512_add_ps,
+        |x, slope| {
+            let low = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(x, _mm512_setzero_ps());
+            _mm512_mask_mul_ps(x, low, x, slope)
+        }
     );
 }

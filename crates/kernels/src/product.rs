@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::conv::Epilogue;
-use crate::finish::{Shared, finish};
+use crate::finish::{Out, Shared, finish};
 use crate::gather::{Grid, Runs, Source};
 use crate::pack::{Planes, channels, units};
 use crate::scratch::{self, Lines, Scratch};
@@ -38,6 +38,15 @@ struct Task<'a> {
     first: usize,
     /// Which of how many shares of the output channels.
     share: [usize; 2],
+}
+
+/// One group of one tile.
+#[derive(Clone, Copy)]
+struct At {
+    group: usize,
+    pixels: usize,
+    /// Where the tile begins in channel 0 of the output, if it is one stretch of it.
+    direct: Option<usize>,
 }
 
 /// Computes all of `y`; every element is written once.
@@ -78,12 +87,20 @@ impl<'a> Product<'a> {
         let pixels = PIXELS.min(task.grid.len() - task.first);
         runs.find(task.grid, self.layout.source, &task.part.taps, [task.first, pixels]);
         self.places(task, pixels, places);
+        // Most tiles are one stretch of one image: their sums go straight from the registers where they belong.
+        let direct = match places[..] {
+            [Place { first, .. }] if self.layout.step[1] == 1 && pixels == PIXELS => Some(first),
+            _ => None,
+        };
         let (groups, panels) = self.share(task.share);
         for group in groups {
-            self.sum(task.part, [group, pixels], panels.clone(), (runs, panel, sums));
-            for index in panels.clone() {
-                let sums = &mut sums.as_mut()[index * self.weights.rows() * PIXELS..];
-                self.write([group, index, pixels], places, sums);
+            let at = At { group, pixels, direct: direct.filter(|_| !task.part.taps.is_empty()) };
+            self.sum(task.part, at, panels.clone(), (runs, panel, sums));
+            if at.direct.is_none() {
+                for index in panels.clone() {
+                    let sums = &mut sums.as_mut()[index * self.weights.rows() * PIXELS..];
+                    self.write([group, index, pixels], places, sums);
+                }
             }
         }
     }
@@ -99,7 +116,7 @@ impl<'a> Product<'a> {
     fn sum(
         &self,
         part: &Part,
-        [group, pixels]: [usize; 2],
+        at: At,
         panels: std::ops::Range<usize>,
         (runs, panel, sums): (&Runs, &mut Lines, &mut Lines),
     ) {
@@ -110,19 +127,34 @@ impl<'a> Product<'a> {
             sums.fill(0.0);
         }
         for block in weights.blocks(part) {
-            self.gather(part, [group, block.channel, block.channels], runs, panel);
+            self.gather(part, [at.group, block.channel, block.channels], runs, panel);
+            let last = block.channel + block.channels == weights.inputs;
             for index in panels.clone() {
                 let tile = Tile {
                     depth: part.taps.len() * block.units,
-                    left: weights.panel(part, block, [group, index]),
+                    left: weights.panel(part, block, [at.group, index]),
                     right: panel,
                     right_stride: PIXELS,
                     sums: &mut sums[index * weights.rows() * PIXELS..],
                     sums_stride: PIXELS,
                     fresh: block.channel == 0,
+                    out: at.direct.filter(|_| last).map(|first| self.out(at.group, index, first)),
                 };
-                by_weights(weights.mode, weights.height(index), pixels, tile);
+                by_weights(weights.mode, weights.height(index), at.pixels, tile);
             }
+        }
+    }
+
+    /// Where the rows of one panel go, in a tile whose channel 0 begins at `first`.
+    fn out(&self, group: usize, index: usize, first: usize) -> Out<'_> {
+        let stride = self.layout.size[0] * self.layout.size[1];
+        let channel = group * self.weights.outputs + index * self.weights.rows();
+        Out {
+            y: &self.y,
+            first: first + channel * stride,
+            stride,
+            bias: self.epilogue.bias.map(|bias| &bias[channel..]),
+            activation: self.epilogue.activation,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The register tile: a few rows times a few vectors of sums, held in registers along the whole depth.
 
+use crate::finish::Out;
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{Avx2, Avx512, Bf16};
 use crate::lanes::{Lanes, Plain};
@@ -28,6 +29,8 @@ pub(crate) struct Tile<'a> {
     pub(crate) sums_stride: usize,
     /// The sums start from zero, whatever stands there.
     pub(crate) fresh: bool,
+    /// Where the sums go; back where they were if nowhere else.
+    pub(crate) out: Option<Out<'a>>,
 }
 
 /// Multiplies by `rows` rows of packed weights, `left[depth][rows]`, over `slivers * 3` vectors or, in AVX-512,
@@ -75,7 +78,7 @@ pub(crate) fn width(level: Level) -> usize {
 /// `M` rows of `N` vectors; the left factor's rows stand `R` lanes apart, its terms `K`.
 ///
 /// # Safety
-/// The machine has the instructions of `V`.
+/// The machine has the instructions of `V`; no other thread writes what `t.out` names.
 #[inline(always)]
 unsafe fn run<V: Lanes, const M: usize, const N: usize, const R: usize, const K: usize>(t: Tile<'_>) {
     if t.depth > 0 {
@@ -84,7 +87,8 @@ unsafe fn run<V: Lanes, const M: usize, const N: usize, const R: usize, const K:
     }
     assert!(t.sums.len() >= (M - 1) * t.sums_stride + N * V::WIDTH);
     let to = t.sums.as_mut_ptr();
-    // SAFETY: the assertions bound every lane that is read or written; the machine is the caller's promise.
+    // SAFETY: the assertions bound every lane that is read or written; the machine and the output, which no other
+    // tile shares, are the caller's promise.
     unsafe {
         let mut sums = [[V::zero(); N]; M];
         if !t.fresh {
@@ -109,6 +113,9 @@ unsafe fn run<V: Lanes, const M: usize, const N: usize, const R: usize, const K:
             left = left.wrapping_add(K);
             right = right.wrapping_add(t.right_stride);
         }
+        if let Some(out) = t.out {
+            return out.write(&sums);
+        }
         for (r, row) in sums.iter().enumerate() {
             for (v, sum) in row.iter().enumerate() {
                 sum.store(to.add(r * t.sums_stride + v * V::WIDTH));
@@ -121,7 +128,8 @@ impl Tile<'_> {
     /// The same product without the first lanes.
     fn skip_lanes(&mut self, first: usize) -> Tile<'_> {
         let right = &self.right[first.min(self.right.len())..];
-        Tile { right, sums: &mut self.sums[first..], ..*self }
+        let out = self.out.map(|out| Out { first: out.first + first, ..out });
+        Tile { right, sums: &mut self.sums[first..], out, ..*self }
     }
 
     /// The same product without the first rows of a panel of rows.

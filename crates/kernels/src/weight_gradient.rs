@@ -134,6 +134,7 @@ impl<'a> Gradient<'a> {
                     sums,
                     sums_stride: self.lanes,
                     fresh: block == blocks.start,
+                    out: None,
                 };
                 by_rows(self.mode, rows, tile);
             }
