@@ -60,6 +60,17 @@ pub fn render(seed: u64, subject: u64, side: Side, size: u32) -> Knee {
     expose(&person, person.grade(), size)
 }
 
+/// The grade and truth of the knee that [`render`] would draw, at a fraction of the time.
+///
+/// Panics if `size` is 0.
+pub fn describe(seed: u64, subject: u64, side: Side, size: u32) -> (u8, Truth) {
+    assert!(size > 0, "an image has pixels");
+    let person = Person::new(seed, subject, side);
+    let grade = person.grade();
+    let spacing_mm = Film::new(&person).field_mm / f64::from(size);
+    (grade, Anatomy::new(&person, grade).truth(spacing_mm))
+}
+
 /// The same knee as [`render`] would draw, but of the given `grade` (0..=4).
 ///
 /// Panics if `grade` is above 4 or `size` is 0.
