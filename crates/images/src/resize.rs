@@ -1,7 +1,7 @@
 //! Resizing that does not alias: Lanczos with a support that grows with the reduction.
 
-use fast_image_resize::images::TypedImageRef;
 use fast_image_resize::images::TypedImage;
+use fast_image_resize::images::TypedImageRef;
 use fast_image_resize::pixels::U16;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
@@ -16,7 +16,8 @@ pub fn square(image: &Image, side: u32) -> Image {
     }
     // Eight-bit values are spread over 16 bits, so that the filter's sums are not rounded twice.
     let (white, wide) = (u32::from(image.depth().white()), u32::from(u16::MAX));
-    let source: Vec<U16> = image.pixels().iter().map(|p| U16::new((u32::from(*p) * wide / white) as u16)).collect();
+    let source: Vec<U16> =
+        image.pixels().iter().map(|p| U16::new((u32::from(*p) * wide / white) as u16)).collect();
     let source = TypedImageRef::<U16>::new(cut, cut, &source).expect("as many pixels as declared");
     let mut target = TypedImage::<U16>::new(side, side);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
