@@ -1,8 +1,8 @@
 """Import of a folder of PNGs by doppelray, and by a Pillow + numpy loop in two processes, in one run.
 
-Both decode every PNG, convert it to grey, resize it to 224 x 224 with Lanczos and write a PNG at the default compression of each.
-The loop also takes the 1st and 99th percentile, as such loops do before they clip; doppelray also hashes every file, checks
-that no subject straddles two splits, looks for duplicates, and syncs what it wrote.
+Both decode every PNG, convert it to grey, resize it to 224 x 224 with Lanczos and write a PNG, each at its default
+compression. doppelray also hashes every file, checks that no subject straddles two splits, looks for duplicates, and syncs
+what it wrote; with --percentile the loop also takes the 1st and 99th percentile, as such loops do before they clip.
 
     cargo build --release && .venv/bin/python bench/import.py target/release/doppelray ../shared/data/knee-224
 """
@@ -25,16 +25,18 @@ def convert(job):
     import numpy
     from PIL import Image
 
-    source, target = job
-    image = Image.open(source).convert("L")
-    numpy.percentile(numpy.asarray(image), (1, 99))
+    source, target, percentile = job
+    pixels = numpy.asarray(Image.open(source).convert("L"))
+    if percentile:
+        numpy.percentile(pixels, (1, 99))
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    image.resize((224, 224), Image.LANCZOS).save(target)
+    Image.fromarray(pixels).resize((224, 224), Image.LANCZOS).save(target)
 
 
-def theirs(source, out):
+def theirs(source, out, *percentile):
     """As a child process, so that its memory is its own."""
-    jobs = [(str(p), os.path.join(out, p.relative_to(source))) for p in sorted(pathlib.Path(source).rglob("*.png"))]
+    files = sorted(pathlib.Path(source).rglob("*.png"))
+    jobs = [(str(p), os.path.join(out, p.relative_to(source)), bool(percentile)) for p in files]
     with multiprocessing.Pool(2) as pool:
         list(pool.imap_unordered(convert, jobs, chunksize=64))
 
@@ -48,14 +50,14 @@ def timed(command):
     return time.perf_counter() - began, usage.ru_maxrss
 
 
-def main(program, source):
+def main(program, source, *percentile):
     files = sum(1 for _ in pathlib.Path(source).rglob("*.png"))
     seconds = {"ours": [], "theirs": []}
     peak = {"ours": 0, "theirs": 0}
     with tempfile.TemporaryDirectory(dir=".") as folder:
         for _ in range(ROUNDS):
             for name, command in (
-                ("theirs", [sys.executable, __file__, "--loop", source, f"{folder}/theirs"]),
+                ("theirs", [sys.executable, __file__, "--loop", source, f"{folder}/theirs", *percentile]),
                 ("ours", [program, "import", source, "--out", f"{folder}/ours", "--split", "from-folders", "--quiet"]),
             ):
                 took, kib = timed(command)
