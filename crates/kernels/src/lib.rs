@@ -3,7 +3,7 @@
 //! contiguous: burn's own layout.
 //!
 //! A convolution is one matrix product whose right factor never stands in memory: a tile of 48 output pixels is
-//! gathered (`gather`, `pack`) into a panel that fits the first cache, multiplied by weights packed once
+//! gathered (`gather`, `pack`) into a panel that fits the second cache, multiplied by weights packed once
 //! (`weights`) with a register tile (`tile`), and written out with bias and activation (`finish`).
 //! An input gradient is the same product with the weights turned over (one product for each phase of the
 //! stride); a weight gradient sums over pixels instead (`weight_gradient`).

@@ -302,10 +302,13 @@ mod avx512 {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     fn interleaved(first: __m512, second: __m512) -> __m512 {
-        let (low, high) = (_mm512_cvtneps_pbh(first), _mm512_cvtneps_pbh(second));
-        // SAFETY: both are 256 bits of plain numbers.
-        let [low, high] = unsafe { std::mem::transmute::<[__m256bh; 2], [__m256i; 2]>([low, high]) };
-        let high = _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16);
-        _mm512_castsi512_ps(_mm512_or_si512(_mm512_cvtepu16_epi32(low), high))
+        let pairs = _mm512_cvtne2ps_pbh(second, first);
+        // SAFETY: both are 512 bits of plain numbers.
+        let pairs = unsafe { std::mem::transmute::<__m512bh, __m512i>(pairs) };
+        // Lane i takes the 16-bit numbers i and 16 + i.
+        let lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        let order =
+            _mm512_or_si512(lanes, _mm512_slli_epi32(_mm512_add_epi32(lanes, _mm512_set1_epi32(16)), 16));
+        _mm512_castsi512_ps(_mm512_permutexvar_epi16(order, pairs))
     }
 }
