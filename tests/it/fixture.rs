@@ -1,0 +1,95 @@
+//! A folder of one's own, and the program run in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use doppelray_images::files::write_whole;
+use doppelray_images::{Depth, Image, png};
+
+/// An empty folder in which `doppelray` is run.
+pub(crate) struct Fixture {
+    folder: PathBuf,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Fixture {
+    /// An empty folder, the same each time for a name.
+    pub(crate) fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).expect("a folder of an earlier run");
+        }
+        fs::create_dir_all(&folder).expect("a folder below the target folder");
+        Self { folder }
+    }
+
+    /// A path below the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Writes a file and the folders above it.
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("below the folder")).expect("a folder");
+        write_whole(&path, |file| file.write_all(bytes)).expect("a file");
+    }
+
+    /// Writes a PNG of 40 x 40 pixels; another `value` makes another picture.
+    pub(crate) fn picture(&self, name: &str, value: u16) {
+        let pixels = (0..1600).map(|i| (i * (value + 3) + i / 40) % 256).collect();
+        let mut bytes = Vec::new();
+        png::encode(&Image::new(40, 40, Depth::Eight, pixels), &mut bytes).expect("memory takes all");
+        self.file(name, &bytes);
+    }
+
+    /// Reads a file as text.
+    pub(crate) fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect("a text file")
+    }
+
+    /// The names in the folder, hidden ones too, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.folder).expect("the folder");
+        let mut names: Vec<String> =
+            entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// The program with arguments, separated by spaces, to be run in the folder.
+    pub(crate) fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_doppelray"));
+        command.args(arguments.split_whitespace()).current_dir(&self.folder).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run(&self, arguments: &str) -> Ran {
+        let Output { status, stdout, stderr } = self.command(arguments).output().expect("the program starts");
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ran { status: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
+    }
+
+    /// Runs the program, which must succeed, and returns what it printed.
+    pub(crate) fn succeed(&self, arguments: &str) -> String {
+        let ran = self.run(arguments);
+        assert_eq!(ran.status, 0, "doppelray {arguments}: {ran:?}");
+        ran.out
+    }
+
+    /// Runs the program, which must end with `status`, and returns its complaint.
+    pub(crate) fn fail(&self, status: i32, arguments: &str) -> String {
+        let ran = self.run(arguments);
+        assert_eq!(ran.status, status, "doppelray {arguments}: {ran:?}");
+        ran.err
+    }
+}

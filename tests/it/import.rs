@@ -1,0 +1,102 @@
+//! Images in: import and phantom.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use doppelray_images::Collection;
+
+use crate::fixture::Fixture;
+
+/// Forty knees of twenty people in train and val, all grades.
+fn knees(f: &Fixture) {
+    for person in 0..20 {
+        let split = if person < 14 { "train" } else { "val" };
+        for (at, side) in ["L", "R"].iter().enumerate() {
+            f.picture(
+                &format!("src/{split}/{}/{}{side}.png", person % 5, 1000 + person),
+                2 * person + at as u16,
+            );
+        }
+    }
+}
+
+#[test]
+fn graded_folders_become_a_collection_with_a_summary_a_person_reads() {
+    let f = Fixture::new("import_folders");
+    knees(&f);
+    f.file("src/train/2/9999L.png", b"no picture");
+    f.file("src/manifest.csv", b"no image");
+    let said = f.succeed("import src --out knees --split from-folders --size 32");
+    assert!(said.contains("40 images of 20 subjects, 32 x 32 pixels of 8 bits; 1 files refused"), "{said}");
+    assert!(said.contains("refused: src/train/2/9999L.png: not a readable PNG"), "{said}");
+    let collection = Collection::open(&f.path("knees")).unwrap();
+    assert_eq!((collection.split("train").len(), collection.split("val").len()), (28, 12));
+    let again = f.succeed("import src --out knees --split from-folders --size 32 --json");
+    assert_eq!(again.trim(), f.text("knees/import.json").trim());
+}
+
+#[test]
+fn each_mistake_is_named_with_its_mend_and_leaves_nothing() {
+    let f = Fixture::new("import_mistakes");
+    knees(&f);
+    f.file("empty/readme.txt", b"");
+    f.file("taken/notes.txt", b"mine");
+    f.file("labels.csv", b"path,patient\na.png,1\n");
+    f.picture("straddling/train/1/1000L.png", 1);
+    f.picture("straddling/val/1/1000R.png", 2);
+    let before = f.names();
+    for (status, arguments, complaint) in [
+        (2, "import nowhere --out c", "nowhere: is not there; give folders"),
+        (2, "import src --out c --split 70/20", "is not from-folders, from-column, or shares like 70/10/20"),
+        (2, "import src --out c --bits 12", "bit depth 12 is neither 8 nor 16"),
+        (2, "import src --out c --pattern (x)", "has no group (?<subject>...)"),
+        (1, "import empty --out c", "empty: no image to import"),
+        (
+            1,
+            "import src --out taken",
+            "taken: is there already and holds something else; choose another --out",
+        ),
+        (
+            1,
+            "import src --out c --labels labels.csv",
+            "labels.csv: has no column `grade`, only path, patient",
+        ),
+        (1, "import straddling --out c --split from-folders", "more than one split (1000"),
+        (1, "import src/train --out c --split from-folders", "no split is given"),
+        (1, "import src --out /proc/c", "cannot be written"),
+    ] {
+        let said = f.fail(status, arguments);
+        assert!(said.contains(complaint), "{arguments}: {said}");
+        assert_eq!(f.names(), before, "{arguments}");
+    }
+    assert_eq!(f.text("taken/notes.txt"), "mine");
+}
+
+#[test]
+fn a_rehearsed_import_writes_nothing() {
+    let f = Fixture::new("import_rehearsed");
+    knees(&f);
+    let said = f.succeed("import src --out knees --dry-run");
+    assert!(said.contains("40 images of 20 subjects") && said.contains("Nothing was written"), "{said}");
+    assert_eq!(f.names(), ["src"]);
+}
+
+#[test]
+fn killed_phantoms_go_on_to_the_same_bytes() {
+    let f = Fixture::new("phantom_killed");
+    let whole = f.succeed("phantom --out whole --count 60 --size 64");
+    assert!(whole.contains("grade 0:"), "{whole}");
+    for wait in [150, 300] {
+        let mut child = f.command("phantom --out knees --count 60 --size 64 --quiet").spawn().unwrap();
+        sleep(Duration::from_millis(wait));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    f.succeed("phantom --out knees --count 60 --size 64");
+    for name in ["manifest.csv", "truth.csv", "collection.toml"] {
+        assert_eq!(f.text(&format!("knees/{name}")), f.text(&format!("whole/{name}")), "{name}");
+    }
+    let collection = Collection::open(&f.path("knees")).unwrap();
+    collection.rows().iter().for_each(|row| collection.verify(row).unwrap());
+    assert_eq!(f.names(), ["knees", "whole"]);
+}

@@ -1,0 +1,4 @@
+//! Journeys through the binary.
+
+mod fixture;
+mod import;
