@@ -3,6 +3,8 @@
 mod evaluate;
 mod import;
 mod phantom;
+mod sample;
+mod train;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -31,6 +33,8 @@ pub(crate) struct Common {
 enum Command {
     Phantom(phantom::Phantom),
     Import(import::Import),
+    Train(train::Train),
+    Sample(sample::Sample),
     Evaluate(evaluate::Evaluate),
 }
 
@@ -40,6 +44,15 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Phantom(command) => command.run(common),
         Command::Import(command) => command.run(common),
+        Command::Train(command) => command.run(common),
+        Command::Sample(command) => command.run(common),
         Command::Evaluate(command) => command.run(common),
     }
+}
+
+/// A range of whole numbers, both ends included: `0-4`, or one: `2`.
+fn range(text: &str) -> Result<[u64; 2], String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let ends = first.parse().ok().zip(last.parse().ok()).map(|(first, last)| [first, last]);
+    ends.filter(|[first, last]| first <= last).ok_or_else(|| format!("`{text}` is not a range like 0-4"))
 }

@@ -11,7 +11,7 @@ pub(crate) const PIXELS: usize = 48;
 /// Lanes between two rows of a panel of rows: 256 and a few, so that rows do not share their cache sets.
 pub(crate) const ROW: usize = PIXEL_BLOCK + 16;
 /// Terms of a sum that one panel of rows holds, in lanes.
-pub(crate) const PIXEL_BLOCK: usize = 256;
+pub(crate) const PIXEL_BLOCK: usize = 512;
 /// Rows in a panel of rows: what tiles of 1, 2, 3 and 4 vectors can share.
 pub(crate) const ROWS: usize = 24;
 
