@@ -65,13 +65,13 @@ pub(crate) struct Import {
     #[arg(long)]
     dry_run: bool,
     /// A name for people.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     title: String,
     /// The licence of the images.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     licence: String,
     /// A statement of where they come from.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     source: String,
 }
 

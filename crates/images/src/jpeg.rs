@@ -39,7 +39,10 @@ pub fn read(path: &Path) -> Result<Image> {
     Ok(Image::new(width, height, Depth::Eight, pixels))
 }
 
-fn open(path: &Path) -> Result<(JpegDecoder<ZCursor<Vec<u8>>>, [u32; 2])> {
+/// A decoder after the header.
+type Opened = JpegDecoder<ZCursor<Vec<u8>>>;
+
+fn open(path: &Path) -> Result<(Opened, [u32; 2])> {
     let bytes = fs::read(path).map_err(Error::file(path))?;
     let options = DecoderOptions::default()
         .jpeg_set_out_colorspace(ColorSpace::Luma)

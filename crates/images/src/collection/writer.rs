@@ -31,11 +31,12 @@ impl Writer {
     /// Begins a collection at `out`, or goes on with it; refuses a folder that holds something else.
     pub fn begin(out: &Path, about: About) -> Result<Begun> {
         if out.exists() {
-            let finished =
-                out.join("collection.toml").is_file().then(|| Collection::open(out)).transpose()?;
-            return match finished {
+            return match out.join("collection.toml").is_file().then(|| Collection::open(out)).transpose()? {
                 Some(collection) if *collection.about() == about => Ok(Begun::Finished(collection)),
-                _ => Err(Error::content(
+                Some(_) => {
+                    Err(Error::content(out, "is a collection of other settings; choose another --out"))
+                }
+                None => Err(Error::content(
                     out,
                     "is there already and holds something else; choose another --out",
                 )),
