@@ -8,7 +8,7 @@ use crate::level::{Level, Mode};
 
 /// Pixels in the panel of a forward product: one sliver of three vectors in AVX-512, two in AVX2, four in plain.
 pub(crate) const PIXELS: usize = 48;
-/// Lanes between two rows of a panel of rows: 256 and a few, so that rows do not share their cache sets.
+/// Lanes between two rows of a panel of rows: a block and a few, so that rows do not share their cache sets.
 pub(crate) const ROW: usize = PIXEL_BLOCK + 16;
 /// Terms of a sum that one panel of rows holds, in lanes.
 pub(crate) const PIXEL_BLOCK: usize = 512;
