@@ -7,6 +7,7 @@ pub mod error;
 pub mod game;
 pub mod model;
 pub mod networks;
+pub mod ops;
 pub mod parameters;
 pub mod run;
 pub mod sample;

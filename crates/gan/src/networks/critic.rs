@@ -6,11 +6,11 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::activation::leaky_relu;
 use serde::{Deserialize, Serialize};
 
 use super::generator::rows;
 use super::{Conv, SLOPE};
+use crate::ops::leaky_relu;
 use crate::parameters::Init;
 
 /// Shape of the critic.

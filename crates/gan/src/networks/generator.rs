@@ -5,11 +5,12 @@
 //! depend on its batch, in training as in sampling. The last layer draws four Haar sub-bands at half the size.
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::{leaky_relu, tanh};
+use burn::tensor::activation::tanh;
 use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::{Conv, SLOPE, haar};
+use crate::ops::leaky_relu;
 use crate::parameters::Init;
 
 /// Shape of the generator.

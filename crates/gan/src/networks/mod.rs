@@ -6,13 +6,12 @@ pub mod haar;
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::{conv_transpose2d, conv2d};
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
+use crate::ops::{Window, convolution, transposed_convolution};
 use crate::parameters::Init;
 
 /// Slope of leaky ReLU below 0, everywhere.
-pub(crate) const SLOPE: f64 = 0.2;
+pub(crate) const SLOPE: f32 = 0.2;
 
 /// A square convolution with bias.
 #[derive(Module, Debug)]
@@ -45,18 +44,17 @@ impl Conv {
 
     /// `[b, in, h, w]` to `[b, out, h', w']`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1);
-        conv2d(x, self.weight.val(), Some(self.bias.val()), options)
+        let channels = self.bias.val().dims()[0] as i32;
+        convolution(x, self.weight.val(), self.window()) + self.bias.val().reshape([1, channels, 1, 1])
     }
 
     /// The transposed map without bias: a gradient at the output, `[b, out, h', w']`, to the one at the input,
     /// `[b, in, size.0, size.1]`.
     pub fn transpose(&self, gradient: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
-        let [_, _, height, width] = gradient.dims();
-        let kernel = self.weight.val().dims()[2];
-        let plain = |n: usize| (n - 1) * self.stride + kernel - 2 * self.padding;
-        let missing = [size[0] - plain(height), size[1] - plain(width)];
-        let options = ConvTransposeOptions::new([self.stride; 2], [self.padding; 2], missing, [1, 1], 1);
-        conv_transpose2d(gradient, self.weight.val(), None, options)
+        transposed_convolution(gradient, self.weight.val(), size, self.window())
+    }
+
+    fn window(&self) -> Window {
+        Window { stride: self.stride, padding: self.padding }
     }
 }
