@@ -1,7 +1,6 @@
 //! JPEG to image.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::Path;
 
 use zune_jpeg::JpegDecoder;
@@ -13,13 +12,6 @@ use crate::error::{Error, Result};
 use crate::png::refuse_gigantic;
 use crate::source::Header;
 use crate::{Depth, Image};
-
-/// Whether the file begins as a JPEG does.
-pub fn is(path: &Path) -> Result<bool> {
-    let mut start = Vec::new();
-    File::open(path).and_then(|f| f.take(3).read_to_end(&mut start)).map_err(Error::file(path))?;
-    Ok(start == [0xFF, 0xD8, 0xFF])
-}
 
 /// Reads the header of a JPEG.
 pub fn probe(path: &Path) -> Result<Header> {

@@ -87,7 +87,7 @@ fn class_folders_become_a_collection_and_every_bad_file_is_accounted_for() {
         outcome("300L.png"),
         "Refused grade `7` is not one of 0..4; correct it or leave the image out"
     );
-    assert!(outcome("text.png").contains("not a readable PNG"));
+    assert!(outcome("text.png").contains("is neither PNG nor JPEG"));
     assert!(f.path("out/import.json").is_file());
 }
 
@@ -165,7 +165,7 @@ fn every_kind_of_bad_file_is_refused_with_its_reason_and_strict_makes_nothing() 
     assert_eq!((collection.rows().len(), report.refused, report.read), (1, 6, 1));
     for (name, reason) in [
         ("1001L.png", "is empty"),
-        ("1002L.png", "not a readable PNG"),
+        ("1002L.png", "is neither PNG nor JPEG"),
         ("1003L.png", "not a readable PNG"),
         ("1004L.tif", "convert it to PNG"),
         ("1005L.png", "stands in no folder"),
