@@ -2,6 +2,7 @@
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, Tensor};
+use doppelray_kernels::passes::{self, AdamRule, AdamState};
 
 use crate::parameters::{Array, Parameters, Path, plain, replace, values};
 
@@ -36,30 +37,16 @@ impl Adam {
     pub fn step<M: Module>(&mut self, config: AdamConfig, module: M, gradients: &Gradients) -> M {
         self.steps += 1;
         let correction = |beta: f32| 1.0 - f64::from(beta).powf(self.steps as f64) as f32;
-        let rule = Rule { config, first: correction(config.beta_1), second: correction(config.beta_2) };
+        let AdamConfig { rate, beta_1, beta_2 } = config;
+        let corrections = [correction(beta_1), correction(beta_2)];
+        let rule = AdamRule { rate, betas: [beta_1, beta_2], corrections, epsilon: EPSILON };
         module.map(&mut Step { path: Path::default(), rule, state: self, gradients })
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Rule {
-    config: AdamConfig,
-    first: f32,
-    second: f32,
-}
-
-impl Rule {
-    fn apply(self, value: &mut f32, gradient: f32, [first, second]: [&mut f32; 2]) {
-        let AdamConfig { rate, beta_1, beta_2 } = self.config;
-        *first += (1.0 - beta_1) * (gradient - *first);
-        *second += (1.0 - beta_2) * (gradient * gradient - *second);
-        *value -= rate * (*first / self.first) / ((*second / self.second).sqrt() + EPSILON);
     }
 }
 
 struct Step<'a> {
     path: Path,
-    rule: Rule,
+    rule: AdamRule,
     state: &'a mut Adam,
     gradients: &'a Gradients,
 }
@@ -80,10 +67,8 @@ impl ModuleMapper for Step<'_> {
         let first = self.state.first.entry(name.clone()).or_insert_with(zeros);
         let second = self.state.second.entry(name).or_insert_with(zeros);
         let mut weights = values(tensor.clone());
-        let moments = first.values.iter_mut().zip(&mut second.values);
-        for ((weight, gradient), (first, second)) in weights.iter_mut().zip(gradient).zip(moments) {
-            self.rule.apply(weight, gradient, [first, second]);
-        }
+        let state = AdamState { values: &mut weights, first: &mut first.values, second: &mut second.values };
+        passes::adam_step(self.rule, &gradient, state).expect("a gradient has its parameter's shape");
         replace(param, weights)
     }
 }
@@ -91,8 +76,6 @@ impl ModuleMapper for Step<'_> {
 /// Moves `average` a share of `1 - decay` towards `current`, name by name.
 pub fn follow(average: &mut Parameters, current: &Parameters, decay: f32) {
     for (name, array) in average {
-        for (slow, fast) in array.values.iter_mut().zip(&current[name].values) {
-            *slow += (1.0 - decay) * (fast - *slow);
-        }
+        passes::follow(&mut array.values, &current[name].values, decay).expect("one network's parameters");
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::generator::rows;
 use super::{Conv, SLOPE};
-use crate::ops::leaky_relu;
+use crate::ops::{leaky_relu, leaky_relu_mask};
 use crate::parameters::Init;
 
 /// Shape of the critic.
@@ -56,20 +56,18 @@ impl Critic {
     ///
     /// The masks are constants: their derivative is 0 wherever it exists.
     pub fn input_gradient(&self, images: Tensor<4>, grades: &[usize]) -> Tensor<4> {
-        let mut masks = Vec::new();
+        let mut outputs: Vec<Tensor<4>> = Vec::new();
         let mut sizes = Vec::new();
         let mut x = images;
         for conv in &self.convs {
             let [_, _, height, width] = x.dims();
             sizes.push([height, width]);
-            let before = conv.forward(x).detach();
-            let above = before.clone().greater_elem(0.0).float().cast(before.dtype());
-            masks.push(above * (1.0 - SLOPE) + SLOPE);
-            x = leaky_relu(before, SLOPE);
+            x = leaky_relu(conv.forward(x), SLOPE).detach();
+            outputs.push(x.clone());
         }
         let mut gradient = rows(&self.direction.val(), grades).reshape(x.dims());
-        for (conv, (mask, size)) in self.convs.iter().zip(masks.into_iter().zip(sizes)).rev() {
-            gradient = conv.transpose(gradient * mask, size);
+        for (conv, (output, size)) in self.convs.iter().zip(outputs.into_iter().zip(sizes)).rev() {
+            gradient = conv.transpose(leaky_relu_mask(output, gradient, SLOPE), size);
         }
         gradient
     }

@@ -87,6 +87,15 @@ pub fn leaky_relu<const D: usize>(x: Tensor<D>, slope: f32) -> Tensor<D> {
     burn::tensor::activation::leaky_relu(x, f64::from(slope))
 }
 
+/// `dy` where `y`, an output of leaky ReLU, is positive, else `slope * dy`; differentiable in `dy` alone.
+pub fn leaky_relu_mask<const D: usize>(y: Tensor<D>, dy: Tensor<D>, slope: f32) -> Tensor<D> {
+    if ours(&dy) {
+        return Tensor::from_dispatch(Dispatch::masked(y.into_dispatch(), dy.into_dispatch(), slope));
+    }
+    let above = y.greater_elem(0.0).float().cast(dy.dtype());
+    dy * (above * (1.0 - f64::from(slope)) + f64::from(slope))
+}
+
 #[cfg(test)]
 mod tests {
     use burn::tensor::{Device, TensorData};
