@@ -74,6 +74,13 @@ impl Console {
         }
     }
 
+    /// A line for a person.
+    pub(crate) fn say(&self, line: &str) {
+        if !self.common.quiet && !self.common.json {
+            println!("{line}");
+        }
+    }
+
     /// Ends a command: its summary for a person, or with `--json` its report.
     pub(crate) fn finish(&self, summary: &str, report: &impl Serialize) -> anyhow::Result<()> {
         if self.common.json {
@@ -87,7 +94,8 @@ impl Console {
 
 impl Stage {
     fn new(task: &'static str, total: u64, unit: &'static str) -> Self {
-        let bar = if std::io::stderr().is_terminal() { ProgressBar::new(total) } else { ProgressBar::hidden() };
+        let bar =
+            if std::io::stderr().is_terminal() { ProgressBar::new(total) } else { ProgressBar::hidden() };
         let style = "{msg} {wide_bar} {pos}/{len} {per_sec} {eta} left";
         bar.set_style(ProgressStyle::with_template(style).expect("a fixed template"));
         bar.set_message(task);

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, each with its arguments and its `run`.
 
+mod demo;
 mod evaluate;
 mod import;
 mod phantom;
@@ -31,6 +32,7 @@ pub(crate) struct Common {
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(demo::Demo),
     Phantom(phantom::Phantom),
     Import(import::Import),
     Train(train::Train),
@@ -42,6 +44,7 @@ enum Command {
 pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     let common = cli.common;
     match cli.command {
+        Command::Demo(command) => command.run(common),
         Command::Phantom(command) => command.run(common),
         Command::Import(command) => command.run(common),
         Command::Train(command) => command.run(common),

@@ -57,8 +57,12 @@ impl Sample {
         let order = Order { seeds: self.seeds, grades, mix: self.mix, shard: self.shard };
         let collection = sample(&model, &order, about, &self.out, &|e| console.listen(e))?;
         let summary = format!("{}\n{}", import::grades_line(collection.rows()), self.out.display());
-        let report =
-            Report { out: self.out, count: collection.rows().len(), hash: collection.hash(), model: model.hash };
+        let report = Report {
+            out: self.out,
+            count: collection.rows().len(),
+            hash: collection.hash(),
+            model: model.hash,
+        };
         console.finish(&summary, &report)
     }
 

@@ -1,5 +1,6 @@
 //! A folder of one's own, and the program run in it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -91,5 +92,29 @@ impl Fixture {
         let ran = self.run(arguments);
         assert_eq!(ran.status, status, "doppelray {arguments}: {ran:?}");
         ran.err
+    }
+
+    /// Forty phantom knees of 32 px in `knees`.
+    pub(crate) fn phantoms(&self) {
+        self.succeed("phantom --out knees --count 40 --size 32 --bits 8");
+    }
+
+    /// Every file below a folder with its bytes, by path.
+    pub(crate) fn files(&self, name: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+        let root = self.path(name);
+        let mut found = BTreeMap::new();
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let bytes = fs::read(&path).expect("a file");
+                    found.insert(path.strip_prefix(&root).expect("below").to_owned(), bytes);
+                }
+            }
+        }
+        found
     }
 }

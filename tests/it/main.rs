@@ -2,3 +2,5 @@
 
 mod fixture;
 mod import;
+mod journey;
+mod refusals;

@@ -59,7 +59,14 @@ pub struct Sums {
 impl Position {
     /// Before the first step.
     pub fn start(data: &str) -> Self {
-        Self { step: 0, seconds: 0.0, data: data.to_owned(), sums: Sums::default(), generator_steps: 0, critic_steps: 0 }
+        Self {
+            step: 0,
+            seconds: 0.0,
+            data: data.to_owned(),
+            sums: Sums::default(),
+            generator_steps: 0,
+            critic_steps: 0,
+        }
     }
 }
 

@@ -48,7 +48,12 @@ pub fn penalty(critic: &Critic, images: Tensor<4>, grades: &[usize]) -> Tensor<1
 }
 
 /// The generator's loss, minus the mean score of its images, and its gradients.
-pub fn generator(generator: &Generator, critic: &Critic, latents: Tensor<2>, grades: &[usize]) -> (f64, Gradients) {
+pub fn generator(
+    generator: &Generator,
+    critic: &Critic,
+    latents: Tensor<2>,
+    grades: &[usize],
+) -> (f64, Gradients) {
     let loss = -critic.forward(generator.forward(latents, grades), grades).mean();
     (scalar(&loss), loss.backward())
 }

@@ -76,9 +76,11 @@ impl Model {
     /// Fails if the model did not learn the grade.
     pub fn draw(&self, grade: u8, seed: u64) -> Result<Image, String> {
         let settings = &self.header.settings;
-        let position = settings.grades.iter().position(|g| *g == grade).ok_or_else(|| {
-            format!("the model learned the grades {:?}, not {grade}", settings.grades)
-        })?;
+        let position = settings
+            .grades
+            .iter()
+            .position(|g| *g == grade)
+            .ok_or_else(|| format!("the model learned the grades {:?}, not {grade}", settings.grades))?;
         let latent = stream(seed, Purpose::SampleLatent, 0).normals(settings.generator.latent);
         let image = draw(&self.generator, latent, &[position], &self.device);
         Ok(image.into_iter().next().expect("one latent makes one image"))
@@ -86,7 +88,12 @@ impl Model {
 }
 
 /// Images of latents laid end to end, one for each grade's position.
-pub(crate) fn draw(generator: &Generator, latents: Vec<f32>, grades: &[usize], device: &Device) -> Vec<Image> {
+pub(crate) fn draw(
+    generator: &Generator,
+    latents: Vec<f32>,
+    grades: &[usize],
+    device: &Device,
+) -> Vec<Image> {
     let count = grades.len();
     let width = latents.len() / count;
     let latents = Tensor::from_data(TensorData::new(latents, [count, width]), device);

@@ -57,7 +57,8 @@ impl Run {
     /// Another `kimg` is allowed: it moves only the end.
     pub fn open(root: &Path, config: &Config) -> Result<Self> {
         let file = root.join("config.toml");
-        if root.exists() && !file.exists() && fs::read_dir(root).map_err(Error::file(root))?.next().is_some() {
+        if root.exists() && !file.exists() && fs::read_dir(root).map_err(Error::file(root))?.next().is_some()
+        {
             let reason = "is there already and is not a run; choose another --out".to_owned();
             return Err(Error::content(root, reason));
         }
@@ -67,7 +68,8 @@ impl Run {
         }
         let lock_path = root.join("lock");
         let lock = File::create(&lock_path).map_err(Error::file(&lock_path))?;
-        lock.try_lock().map_err(|_| Error::content(root, "another process trains this run; wait for it or stop it"))?;
+        lock.try_lock()
+            .map_err(|_| Error::content(root, "another process trains this run; wait for it or stop it"))?;
         if file.exists() {
             let text = fs::read_to_string(&file).map_err(Error::file(&file))?;
             let before = toml::from_str(&text).map_err(|e| Error::content(&file, e.message().to_owned()))?;
@@ -138,7 +140,10 @@ pub fn tile(images: &[Image], columns: usize) -> Image {
 fn same(root: &Path, before: &Config, now: &Config) -> Result<()> {
     let other = |reason: String| Err(Error::OtherRun { path: root.to_owned(), reason });
     if before.data != now.data {
-        return other(format!("{} has changed since the run was begun, or is another collection", now.collection));
+        return other(format!(
+            "{} has changed since the run was begun, or is another collection",
+            now.collection
+        ));
     }
     let table = |c: &Config| toml::Table::try_from(&c.settings).expect("plain values");
     let (old, new) = (table(before), table(now));

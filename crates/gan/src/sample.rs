@@ -32,7 +32,8 @@ impl FromStr for Mix {
             "even" => Ok(Self::Even),
             list => {
                 let weights: Result<Vec<f64>, _> = list.split(',').map(str::parse).collect();
-                let sound = |w: &Vec<f64>| w.iter().all(|w| *w >= 0.0 && w.is_finite()) && w.iter().any(|w| *w > 0.0);
+                let sound =
+                    |w: &Vec<f64>| w.iter().all(|w| *w >= 0.0 && w.is_finite()) && w.iter().any(|w| *w > 0.0);
                 weights.ok().filter(sound).map(Self::Weights).ok_or_else(|| {
                     format!("`{list}` is not as-trained, even, or weights like 0.4,0.2,0.2,0.1,0.1")
                 })
@@ -54,7 +55,13 @@ pub struct Order {
 }
 
 /// Draws a collection: one image a forward pass, images in parallel.
-pub fn sample(model: &Model, order: &Order, about: About, out: &Path, listener: Listener) -> Result<Collection> {
+pub fn sample(
+    model: &Model,
+    order: &Order,
+    about: About,
+    out: &Path,
+    listener: Listener,
+) -> Result<Collection> {
     let weights = weights(model, order).map_err(|reason| Error::Setting(format!("grades: {reason}")))?;
     let writer = match Writer::begin(out, about)? {
         Begun::Open(writer) => writer,
@@ -98,7 +105,10 @@ fn row(seed: u64, grade: u8) -> Row {
 fn weights(model: &Model, order: &Order) -> Result<Vec<f64>, String> {
     let learned = &model.header.settings.grades;
     let place = |grade: &u8| {
-        learned.iter().position(|g| g == grade).ok_or_else(|| format!("the model learned {learned:?}, not {grade}"))
+        learned
+            .iter()
+            .position(|g| g == grade)
+            .ok_or_else(|| format!("the model learned {learned:?}, not {grade}"))
     };
     let places: Vec<usize> = order.grades.iter().map(place).collect::<Result<_, _>>()?;
     match &order.mix {

@@ -52,7 +52,10 @@ impl Settings {
     pub fn resolve(preset: &str, changes: &[String]) -> Result<Self> {
         let known = PRESETS.map(|(name, _)| name);
         let Some((_, text)) = PRESETS.iter().find(|(name, _)| *name == preset) else {
-            return Err(Error::Setting(format!("preset: `{preset}` is unknown; choose one of {}", known.join(", "))));
+            return Err(Error::Setting(format!(
+                "preset: `{preset}` is unknown; choose one of {}",
+                known.join(", ")
+            )));
         };
         let mut table: toml::Table = text.parse().expect("presets are valid TOML");
         for change in changes {
@@ -90,7 +93,10 @@ impl Settings {
         let levels = self.generator.channels.len().max(self.critic.channels.len());
         let rules = [
             (self.size >= 1 << self.critic.channels.len() && self.size <= 1024, "size: 2^levels..=1024"),
-            (!self.grades.is_empty() && self.grades.is_sorted_by(|a, b| a < b), "grades: ascending, not empty"),
+            (
+                !self.grades.is_empty() && self.grades.is_sorted_by(|a, b| a < b),
+                "grades: ascending, not empty",
+            ),
             (self.grades.iter().all(|g| *g <= 4), "grades: 0..=4"),
             ((1..=1024).contains(&self.batch), "batch: 1..=1024"),
             ((0.0..=1.0).contains(&self.balance), "balance: 0..=1"),
@@ -104,7 +110,10 @@ impl Settings {
             ((0.0..1.0).contains(&self.adam.beta_1), "adam.beta_1: 0..1"),
             ((0.0..1.0).contains(&self.adam.beta_2), "adam.beta_2: 0..1"),
             (self.generator.latent > 0 && self.generator.latent <= 4096, "generator.latent: 1..=4096"),
-            (self.generator.embedding > 0 && self.generator.embedding <= 4096, "generator.embedding: 1..=4096"),
+            (
+                self.generator.embedding > 0 && self.generator.embedding <= 4096,
+                "generator.embedding: 1..=4096",
+            ),
             ((1..=10).contains(&levels), "channels: 1 to 10 levels"),
             (widths_fit(&self.generator.channels), "generator.channels: each 1..=4096"),
             (widths_fit(&self.critic.channels), "critic.channels: each 1..=4096"),
@@ -135,10 +144,14 @@ fn apply(table: &mut toml::Table, change: &str) -> Result<()> {
     let (path, last) = key.rsplit_once('.').map_or((None, key), |(path, last)| (Some(path), last));
     let mut table = table;
     for part in path.into_iter().flat_map(|p| p.split('.')) {
-        table = table.get_mut(part).and_then(|v| v.as_table_mut()).ok_or_else(|| refuse("there is no such key"))?;
+        table = table
+            .get_mut(part)
+            .and_then(|v| v.as_table_mut())
+            .ok_or_else(|| refuse("there is no such key"))?;
     }
     let names = table.keys().cloned().collect::<Vec<_>>().join(", ");
-    let slot = table.get_mut(last).ok_or_else(|| refuse(&format!("there is no such key; there are {names}")))?;
+    let slot =
+        table.get_mut(last).ok_or_else(|| refuse(&format!("there is no such key; there are {names}")))?;
     *slot = match (&*slot, parsed["value"].clone()) {
         (toml::Value::Float(_), toml::Value::Integer(whole)) => toml::Value::Float(whole as f64),
         (old, new) if old.same_type(&new) => new,
@@ -165,7 +178,11 @@ mod tests {
         assert_eq!((settings.adam.rate, settings.penalty), (1e-3, 5.0));
         assert_eq!(settings.generator.channels, [8, 4]);
         let message = |change: &str| Settings::resolve("tiny", &[change.into()]).unwrap_err().to_string();
-        assert!(message("adam.rte=1").contains("there are beta_1, beta_2, rate"), "{}", message("adam.rte=1"));
+        assert!(
+            message("adam.rte=1").contains("there are beta_1, beta_2, rate"),
+            "{}",
+            message("adam.rte=1")
+        );
         assert!(message("batch=many").contains("expected integer"), "{}", message("batch=many"));
         assert!(message("batch=0").contains("batch: 1..=1024"));
         assert!(message("grades=[4,0]").contains("ascending"));

@@ -20,7 +20,9 @@ pub(crate) fn write(path: &Path, arrays: &Parameters, about: &impl Serialize) ->
     let json = serde_json::to_string(about).expect("metadata are plain values");
     let bytes: Vec<(&String, &Vec<usize>, Vec<u8>)> = arrays
         .iter()
-        .map(|(name, array)| (name, &array.shape, array.values.iter().flat_map(|v| v.to_le_bytes()).collect()))
+        .map(|(name, array)| {
+            (name, &array.shape, array.values.iter().flat_map(|v| v.to_le_bytes()).collect())
+        })
         .collect();
     let views = bytes.iter().map(|(name, shape, bytes)| {
         (name, TensorView::new(Dtype::F32, shape.to_vec(), bytes).expect("shape and values agree"))
@@ -34,7 +36,8 @@ pub(crate) fn write(path: &Path, arrays: &Parameters, about: &impl Serialize) ->
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<(Parameters, T)> {
     let bytes = fs::read(path).map_err(Error::file(path))?;
     let bad = |reason: String| Error::content(path, reason);
-    let damaged = |e| bad(format!("not a whole safetensors file ({e}); copy it again from where it was made"));
+    let damaged =
+        |e| bad(format!("not a whole safetensors file ({e}); copy it again from where it was made"));
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
     let json = header
         .metadata()

@@ -60,7 +60,10 @@ fn the_penalty_gradient_agrees_with_finite_differences_in_double_precision() {
             };
             let numeric = (at(step) - at(-step)) / (2.0 * step);
             // Rounding of the penalty (1e-16) over the step, and the step's own error.
-            assert!((analytic - numeric).abs() < 1e-5 * (1.0 + numeric.abs()), "{name}: {analytic} {numeric}");
+            assert!(
+                (analytic - numeric).abs() < 1e-5 * (1.0 + numeric.abs()),
+                "{name}: {analytic} {numeric}"
+            );
         }
     }
 }

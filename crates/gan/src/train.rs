@@ -53,7 +53,13 @@ pub struct Summary {
 const COLUMNS: usize = 8;
 
 /// Trains, or goes on training, in the folder `out`.
-pub fn train(collection: &Collection, settings: &Settings, out: &Path, stop: Stop, listener: Listener) -> Result<Summary> {
+pub fn train(
+    collection: &Collection,
+    settings: &Settings,
+    out: &Path,
+    stop: Stop,
+    listener: Listener,
+) -> Result<Summary> {
     let config = Config {
         made_by: env!("CARGO_PKG_VERSION").to_owned(),
         collection: collection.root().display().to_string(),
@@ -181,7 +187,8 @@ impl<'a> Session<'a> {
         let settings = self.settings;
         let batch = self.data.batch(settings, index, &self.device);
         let plain = Device::flex();
-        let fake = self.generator.valid().forward(self.latents(Purpose::CriticLatent, index, &plain), &batch.grades);
+        let fake =
+            self.generator.valid().forward(self.latents(Purpose::CriticLatent, index, &plain), &batch.grades);
         let shares = stream(settings.seed, Purpose::Interpolate, index).uniforms(settings.batch);
         let between = TensorData::new(shares, [settings.batch, 1, 1, 1]);
         let pair = Pair {
@@ -232,7 +239,11 @@ impl<'a> Session<'a> {
         self.run.log(&tick)?;
         (self.listener)(Event::Note(format!(
             "{:.1} kimg  distance {:.3}  penalty {:.4}  generator {:.3}  {:.1} images/s",
-            images as f64 / 1000.0, tick.distance, tick.penalty, tick.generator, tick.images_per_second
+            images as f64 / 1000.0,
+            tick.distance,
+            tick.penalty,
+            tick.generator,
+            tick.images_per_second
         )));
         let kimg = images / 1000;
         self.run.grid(kimg, &self.samples()?, COLUMNS)?;
@@ -251,7 +262,8 @@ impl<'a> Session<'a> {
         let generator = build(settings, &self.average).map_err(Error::Setting)?;
         let plain = Device::flex();
         let row = |grade: usize| {
-            let latents = stream(settings.seed, Purpose::Gallery, 0).normals(COLUMNS * settings.generator.latent);
+            let latents =
+                stream(settings.seed, Purpose::Gallery, 0).normals(COLUMNS * settings.generator.latent);
             draw(&generator, latents, &[grade; COLUMNS], &plain)
         };
         Ok((0..settings.grades.len()).flat_map(row).collect())
@@ -259,7 +271,11 @@ impl<'a> Session<'a> {
 
     fn write_model(&self, path: &Path) -> Result<()> {
         let seen = self.settings.seen(self.position.step);
-        model::write(path, &Header::new(self.settings, seen, &self.data.hash, &self.data.counts), &self.average)
+        model::write(
+            path,
+            &Header::new(self.settings, seen, &self.data.hash, &self.data.counts),
+            &self.average,
+        )
     }
 
     fn save(&mut self) -> Result<()> {

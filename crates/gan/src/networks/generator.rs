@@ -63,7 +63,12 @@ impl Generator {
     pub fn forward(&self, latents: Tensor<2>, grades: &[usize]) -> Tensor<4> {
         let batch = latents.dims()[0];
         let condition = Tensor::cat(vec![latents, rows(&self.embedding.val(), grades)], 1); // [b, z + e]
-        let mut x = condition.clone().matmul(self.seed.val()).reshape([batch as i32, -1, self.base as i32, self.base as i32]);
+        let mut x = condition.clone().matmul(self.seed.val()).reshape([
+            batch as i32,
+            -1,
+            self.base as i32,
+            self.base as i32,
+        ]);
         for (level, block) in self.blocks.iter().enumerate() {
             let x_in = if level == 0 { x } else { double(x) };
             x = block.forward(x_in, &condition);

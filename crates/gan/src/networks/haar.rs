@@ -14,12 +14,7 @@ pub fn inverse(bands: Tensor<4>) -> Tensor<4> {
     let bottom = mean - across;
     let left = down.clone() + diagonal.clone();
     let right = down - diagonal;
-    let corners = [
-        top.clone() + left.clone(),
-        top - left,
-        bottom.clone() + right.clone(),
-        bottom - right,
-    ];
+    let corners = [top.clone() + left.clone(), top - left, bottom.clone() + right.clone(), bottom - right];
     Tensor::cat(corners.to_vec(), 1) // [b, 4, h, w]
         .reshape([batch, 2, 2, height, width])
         .permute([0, 3, 1, 4, 2]) // [b, h, 2, w, 2]

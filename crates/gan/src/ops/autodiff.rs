@@ -11,13 +11,23 @@ use burn::backend::{Autodiff, TensorMetadata};
 use super::Kernels;
 
 impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
-    fn convolve(x: FloatTensor<Self>, w: FloatTensor<Self>, stride: usize, padding: usize) -> FloatTensor<Self> {
+    fn convolve(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        stride: usize,
+        padding: usize,
+    ) -> FloatTensor<Self> {
         match Convolve.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
             OpsKind::Tracked(mut prep) => {
                 let nodes = [prep.checkpoint(&x), prep.checkpoint(&w)];
-                prep.finish((nodes, [stride, padding]), B::convolve(x.into_primitive(), w.into_primitive(), stride, padding))
+                prep.finish(
+                    (nodes, [stride, padding]),
+                    B::convolve(x.into_primitive(), w.into_primitive(), stride, padding),
+                )
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::convolve(x.into_primitive(), w.into_primitive(), stride, padding)),
+            OpsKind::UnTracked(prep) => {
+                prep.finish(B::convolve(x.into_primitive(), w.into_primitive(), stride, padding))
+            }
         }
     }
 
@@ -66,7 +76,9 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
                 let y = y.into_primitive();
                 prep.finish((y.clone(), slope), B::masked(y, dy.into_primitive(), slope))
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::masked(y.into_primitive(), dy.into_primitive(), slope)),
+            OpsKind::UnTracked(prep) => {
+                prep.finish(B::masked(y.into_primitive(), dy.into_primitive(), slope))
+            }
         }
     }
 }

@@ -24,13 +24,22 @@ fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
 }
 
 /// The convolution from `[b, i, height, width]` with weights `[o, i, k, k]`.
-fn shape([batch, in_channels, height, width]: [usize; 4], [out_channels, kernel]: [usize; 2], window: [usize; 2]) -> Conv {
+fn shape(
+    [batch, in_channels, height, width]: [usize; 4],
+    [out_channels, kernel]: [usize; 2],
+    window: [usize; 2],
+) -> Conv {
     let [stride, padding] = window.map(|v| [v; 2]);
     Conv { batch, in_channels, out_channels, height, width, kernel: [kernel; 2], stride, padding, groups: 1 }
 }
 
 impl Kernels for Flex {
-    fn convolve(x: FloatTensor<Self>, w: FloatTensor<Self>, stride: usize, padding: usize) -> FloatTensor<Self> {
+    fn convolve(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        stride: usize,
+        padding: usize,
+    ) -> FloatTensor<Self> {
         let (x, w) = (x.to_contiguous(), w.to_contiguous());
         let [outputs, _, kernel, _] = dims(&w);
         let conv = shape(dims(&x), [outputs, kernel], [stride, padding]);
@@ -69,7 +78,8 @@ impl Kernels for Flex {
         let outputs = dims(&dy)[1];
         let conv = shape(dims(&x), [outputs, kernel], [stride, padding]);
         let mut dw = vec![0.0; conv.lens().expect(FITS)[1]];
-        doppelray_kernels::weight_gradient(&conv, slice(&x), slice(&dy), Mode::default(), &mut dw).expect(FITS);
+        doppelray_kernels::weight_gradient(&conv, slice(&x), slice(&dy), Mode::default(), &mut dw)
+            .expect(FITS);
         tensor(dw, [outputs, conv.in_channels, kernel, kernel])
     }
 

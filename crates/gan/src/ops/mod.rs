@@ -23,7 +23,12 @@ pub struct Window {
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait Kernels: Backend {
     /// `[b, i, h, w]` and `[o, i, k, k]` to `[b, o, h', w']`.
-    fn convolve(x: FloatTensor<Self>, w: FloatTensor<Self>, stride: usize, padding: usize) -> FloatTensor<Self>;
+    fn convolve(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        stride: usize,
+        padding: usize,
+    ) -> FloatTensor<Self>;
 
     /// The transposed map, `[b, o, h', w']` to `[b, i, height, width]`.
     fn transposed(
@@ -66,7 +71,12 @@ pub fn convolution(x: Tensor<4>, weight: Tensor<4>, window: Window) -> Tensor<4>
 
 /// The transposed convolution: a gradient at the output, `[b, o, h', w']`, to the one at the input,
 /// `[b, i, size.0, size.1]`.
-pub fn transposed_convolution(dy: Tensor<4>, weight: Tensor<4>, size: [usize; 2], window: Window) -> Tensor<4> {
+pub fn transposed_convolution(
+    dy: Tensor<4>,
+    weight: Tensor<4>,
+    size: [usize; 2],
+    window: Window,
+) -> Tensor<4> {
     let Window { stride, padding } = window;
     if ours(&dy) {
         let dx = Dispatch::transposed(dy.into_dispatch(), weight.into_dispatch(), size, stride, padding);
@@ -76,7 +86,12 @@ pub fn transposed_convolution(dy: Tensor<4>, weight: Tensor<4>, size: [usize; 2]
     let kernel = weight.dims()[2];
     let plain = |n: usize| (n - 1) * stride + kernel - 2 * padding;
     let missing = [size[0] - plain(height), size[1] - plain(width)];
-    conv_transpose2d(dy, weight, None, ConvTransposeOptions::new([stride; 2], [padding; 2], missing, [1, 1], 1))
+    conv_transpose2d(
+        dy,
+        weight,
+        None,
+        ConvTransposeOptions::new([stride; 2], [padding; 2], missing, [1, 1], 1),
+    )
 }
 
 /// Leaky ReLU.
@@ -118,7 +133,8 @@ mod tests {
     fn each_operation_and_its_gradients_are_those_of_burn() {
         for (kernel, stride, padding, size) in [(3, 1, 1, 9), (4, 2, 1, 11), (4, 2, 1, 8), (1, 1, 0, 5)] {
             let window = Window { stride, padding };
-            let [x, w] = [draw([2, 3, size, size], 0), draw([5, 3, kernel, kernel], 1)].map(Tensor::require_grad);
+            let [x, w] =
+                [draw([2, 3, size, size], 0), draw([5, 3, kernel, kernel], 1)].map(Tensor::require_grad);
             let burns = |x: Tensor<4>, w: Tensor<4>| {
                 conv2d(x, w, None, ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1))
             };
