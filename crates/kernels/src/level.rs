@@ -17,7 +17,8 @@ pub enum Level {
 
 impl Level {
     /// The best level this machine has, or the one that the environment variable `DOPPELRAY_SIMD`
-    /// (`plain`, `avx2`, `avx512` or `bf16`) names where the machine has it. Read once a process.
+    /// (`plain`, `avx2`, `avx512` or `bf16`; anything else is as if unset) names where the machine has it. Read once
+    /// a process.
     pub fn detect() -> Level {
         static LEVEL: OnceLock<Level> = OnceLock::new();
         *LEVEL.get_or_init(|| {
