@@ -124,6 +124,10 @@ fn gathered(runs: &[Run], planes: Planes<'_>) -> [f32; GATHER] {
     let mut out = [0.0; GATHER];
     for run in runs {
         let start = run.base + planes.first as isize;
+        if planes.step == 1 && run.lanes == u16::MAX {
+            out.copy_from_slice(&planes.data[start as usize..][..GATHER]);
+            continue;
+        }
         for lane in (0..GATHER).filter(|lane| run.lanes >> lane & 1 == 1) {
             out[lane] = planes.data[(start + (lane * planes.step) as isize) as usize];
         }
