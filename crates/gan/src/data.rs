@@ -10,30 +10,30 @@ use crate::error::{Error, Result};
 use crate::settings::Settings;
 
 /// The images of one split, decoded once, at the size that is trained, one byte a pixel.
-pub struct Data {
+pub(crate) struct Data {
     /// Hash of the collection's manifest.
-    pub hash: String,
+    pub(crate) hash: String,
     /// Images of each learned grade, in the order of the settings' grades.
-    pub counts: Vec<usize>,
+    pub(crate) counts: Vec<usize>,
     size: usize,
     grades: Vec<Vec<Vec<u8>>>,
     shares: Vec<f64>,
 }
 
 /// Real images with the positions of their grades.
-pub struct Batch {
+pub(crate) struct Batch {
     /// `[b, 1, s, s]` in -1..1.
-    pub images: Tensor<4>,
+    pub(crate) images: Tensor<4>,
     /// Positions among the settings' grades.
-    pub grades: Vec<usize>,
+    pub(crate) grades: Vec<usize>,
 }
 
 /// The split that is trained on.
-pub const SPLIT: &str = "train";
+pub(crate) const SPLIT: &str = "train";
 
 impl Data {
     /// Decodes the `train` split of a collection.
-    pub fn read(collection: &Collection, settings: &Settings, listener: Listener) -> Result<Self> {
+    pub(crate) fn read(collection: &Collection, settings: &Settings, listener: Listener) -> Result<Self> {
         let rows = collection.split(SPLIT);
         listener(Event::Begin { task: "reading images", total: rows.len() as u64, unit: "images" });
         let mut grades = vec![Vec::new(); settings.grades.len()];
@@ -61,7 +61,7 @@ impl Data {
     }
 
     /// The real images of the `index`-th batch of a run with this seed.
-    pub fn batch(&self, settings: &Settings, index: u64, device: &Device) -> Batch {
+    pub(crate) fn batch(&self, settings: &Settings, index: u64, device: &Device) -> Batch {
         let mut draws = stream(settings.seed, Purpose::Batch, index);
         let mut values = Vec::with_capacity(settings.batch * self.size * self.size);
         let mut grades = Vec::with_capacity(settings.batch);
