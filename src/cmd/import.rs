@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use doppelray_images::collection::{About, Kind};
 use doppelray_images::import::{self, Columns, Outcome, Pattern, Plan, Refusals, Report, Split};
-use doppelray_images::{Depth, Row};
+use doppelray_images::look::{Equalize, Look};
+use doppelray_images::{Depth, Row, Side};
 
 use super::Common;
 use crate::console::{Console, Usage};
@@ -48,6 +49,12 @@ pub(crate) struct Import {
     /// Keep only the centred square of this many source pixels.
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..))]
     crop: Option<u32>,
+    /// How brightness is made alike: none, or percentile (1st to black, 99th to white).
+    #[arg(long, default_value = "none", value_name = "HOW")]
+    equalize: Equalize,
+    /// The side that all knees are shown as.
+    #[arg(long, value_enum, default_value_t = MirrorArg::None)]
+    mirror: MirrorArg,
     /// A regular expression for names without their ending, with the groups (?<subject>...) and perhaps (?<side>...)
     /// [default: a number with L or R behind it, as in 9003126L; other names are a subject each].
     #[arg(long, value_name = "REGEX")]
@@ -73,6 +80,26 @@ pub(crate) struct Import {
     /// A statement of where they come from.
     #[arg(long, default_value = "", hide_default_value = true)]
     source: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum MirrorArg {
+    /// Knees stay as they are.
+    None,
+    /// Right knees are mirrored, so that all look like left ones.
+    Left,
+    /// Left knees are mirrored, so that all look like right ones.
+    Right,
+}
+
+impl From<MirrorArg> for Option<Side> {
+    fn from(mirror: MirrorArg) -> Self {
+        match mirror {
+            MirrorArg::None => None,
+            MirrorArg::Left => Some(Side::Left),
+            MirrorArg::Right => Some(Side::Right),
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -117,6 +144,7 @@ impl Import {
         if self.split == Split::FromColumn && self.labels.is_none() {
             return Err(Usage("--split from-column needs a table with --labels".into()).into());
         }
+        let look = self.look();
         let about = About {
             kind: self.kind.into(),
             settings: self.settings()?,
@@ -133,11 +161,15 @@ impl Import {
             columns: self.columns,
             pattern: self.pattern.unwrap_or_default(),
             split: self.split.with_seed(self.seed),
-            crop: self.crop,
+            look,
             depth: self.bits,
             refusals: if self.strict { Refusals::Fatal } else { Refusals::LeftOut },
             about,
         })
+    }
+
+    fn look(&self) -> Look {
+        Look { crop: self.crop, equalize: self.equalize, mirror: self.mirror.into() }
     }
 
     /// For collection.toml: all that decides the pixels and the rows.
@@ -149,6 +181,8 @@ impl Import {
         settings.insert("split".into(), self.split.to_string().into());
         settings.insert("seed".into(), i64::try_from(self.seed)?.into());
         settings.insert("resize".into(), "centred square, Lanczos 3".into());
+        settings.insert("equalize".into(), self.equalize.to_string().into());
+        settings.extend(self.look().mirror.map(|side| ("mirror".to_owned(), side.to_string().into())));
         settings.extend(self.crop.map(|side| ("crop".to_owned(), i64::from(side).into())));
         if let Some(labels) = &self.labels {
             settings.insert("labels".into(), labels.display().to_string().into());

@@ -6,6 +6,7 @@ pub mod files;
 pub mod image;
 pub mod import;
 pub mod jpeg;
+pub mod look;
 pub mod phantom;
 pub mod phantom_collection;
 pub mod png;

@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::collection::{About, Begun, Collection, Row, Writer};
 use crate::error::{Error, Result};
+use crate::look::Look;
 use crate::progress::{Event, Listener};
 use crate::{Depth, Image, Side, resize, source};
 
@@ -36,8 +37,8 @@ pub struct Plan {
     pub pattern: Pattern,
     /// How images are divided.
     pub split: Split,
-    /// The centred square that is kept, in pixels of the source; all of it where `None`.
-    pub crop: Option<u32>,
+    /// What is done to every image.
+    pub look: Look,
     /// Bits a pixel; `None` takes 16 where any source has them, else 8.
     pub depth: Option<Depth>,
     /// What happens when files are refused.
@@ -142,7 +143,10 @@ fn convert_all(
             return Ok(Ok(found));
         }
         match source::read(&candidate.path) {
-            Ok(image) => writer.put(row, &convert(image, plan.crop, (size, depth))).map(Ok),
+            Ok(image) => {
+                let image = plan.look.apply(deepest(image, depth), row.side);
+                writer.put(row, &resize::square(&image, size).at(depth)).map(Ok)
+            }
             Err(error) => Ok(Err(error.reason())),
         }
     });
@@ -151,25 +155,20 @@ fn convert_all(
     results
 }
 
-/// What a collection's image is made of its source: cut to a centred square, resized, at one depth.
-fn convert(image: Image, crop: Option<u32>, (size, depth): (u32, Depth)) -> Image {
-    let image = match crop {
-        Some(side) => resize::crop(&image, side),
-        None => image,
-    };
-    // The deeper of both depths carries the resizing.
-    let image = if depth == Depth::Sixteen { image.at(depth) } else { image };
-    resize::square(&image, size).at(depth)
+/// The deeper of both depths carries equalisation and resizing.
+fn deepest(image: Image, depth: Depth) -> Image {
+    if depth == Depth::Sixteen { image.at(depth) } else { image }
 }
 
 /// What was done to an image that a reader might not expect.
-fn flags(plan: &Plan, size: u32, Candidate { header, .. }: &Candidate) -> String {
-    let across = header.width.min(header.height).min(plan.crop.unwrap_or(u32::MAX));
+fn flags(plan: &Plan, size: u32, Candidate { header, row, .. }: &Candidate) -> String {
+    let across = header.width.min(header.height).min(plan.look.crop.unwrap_or(u32::MAX));
     let all = [
         ("colour", header.colour),
         ("alpha", header.alpha),
         ("cut", header.width != header.height),
         ("enlarged", across < size),
+        ("mirrored", plan.look.mirrors(row.side)),
     ];
     all.iter().filter(|(_, is)| *is).map(|(flag, _)| *flag).collect::<Vec<_>>().join(" ")
 }

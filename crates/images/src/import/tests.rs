@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::collection::Kind;
 use crate::files::write_whole;
+use crate::look::Look;
 use crate::png;
 use crate::progress::silent;
 
@@ -41,7 +42,7 @@ impl Folder {
             columns: Columns::default(),
             pattern: Pattern::default(),
             split: split.parse().unwrap(),
-            crop: None,
+            look: Look::default(),
             depth: Some(Depth::Sixteen),
             refusals: Refusals::LeftOut,
             about: About {
@@ -239,7 +240,14 @@ fn an_import_that_was_killed_goes_on_to_the_very_same_collection() {
     // A kill leaves some images and perhaps a part of one, but no manifest.
     let (resumed, report) = f.run(&plan).unwrap();
     assert_eq!((resumed.hash(), report.read), (whole.hash(), 9));
-    assert!(f.run(&Plan { crop: Some(3), about: About { size: 8, ..plan.about.clone() }, ..plan }).is_err());
+    assert!(
+        f.run(&Plan {
+            look: Look { crop: Some(3), ..Look::default() },
+            about: About { size: 8, ..plan.about.clone() },
+            ..plan
+        })
+        .is_err()
+    );
     assert_eq!(Collection::open(&f.path("out")).unwrap().hash(), whole.hash());
 }
 
