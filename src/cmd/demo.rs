@@ -19,7 +19,7 @@ pub(crate) struct Demo {
     #[arg(long, default_value = "demo", value_name = "DIR")]
     out: PathBuf,
     /// Training time of the tiny generator, in seconds.
-    #[arg(long, default_value_t = 150)]
+    #[arg(long, default_value_t = 160)]
     seconds: u32,
 }
 

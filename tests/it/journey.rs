@@ -6,7 +6,7 @@ use crate::fixture::Fixture;
 
 /// A tiny run: 16 steps, a tick every 4.
 const SMALL: &str = "--grades 0-1 --set size=32 --set generator.channels=[16,8] --set critic.channels=[8,16] \
-                     --set kimg=0.256 --set tick_kimg=0.064 --set snapshot_ticks=1";
+                     --set kimg=0.128 --set tick_kimg=0.032 --set snapshot_ticks=1";
 
 #[test]
 fn the_whole_way_ends_with_a_report_that_names_its_inputs() {

@@ -47,7 +47,7 @@ fn the_penalty_gradient_agrees_with_finite_differences_in_double_precision() {
     let images = images(&device).cast(DType::F64);
     let penalty = |critic: &Critic| game::penalty(critic, images.clone(), &GRADES);
     let tape = penalty(&critic).backward();
-    for name in ["convs.0.weight", "convs.1.weight", "convs.2.weight", "direction"] {
+    for name in ["convs.0.weight", "convs.1.weight", "convs.2.weight", "direction", "turn"] {
         for position in [0, 7, 19] {
             let mut find = Find { path: Path::default(), name, position, tape: &tape, found: None };
             critic.visit(&mut find);

@@ -26,6 +26,7 @@ pub struct CriticConfig {
 pub struct Critic {
     convs: Vec<Conv>,
     direction: Param<Tensor<2>>,
+    turn: Param<Tensor<2>>,
     offset: Param<Tensor<2>>,
 }
 
@@ -38,7 +39,8 @@ impl CriticConfig {
         let features = self.channels.last().expect("settings were checked") * side * side;
         Critic {
             convs: widths.into_iter().map(|w| Conv::halving(init, w)).collect(),
-            direction: init.normal([grades, features], (1.0 / features as f32).sqrt()),
+            direction: init.normal([1, features], (1.0 / features as f32).sqrt()),
+            turn: init.zeros([grades, features]),
             offset: init.zeros([grades, 1]),
         }
     }
@@ -48,8 +50,12 @@ impl Critic {
     /// Images `[b, 1, s, s]` and their grades to scores `[b, 1]`: a projection onto the grade's own direction.
     pub fn forward(&self, images: Tensor<4>, grades: &[usize]) -> Tensor<2> {
         let features = self.convs.iter().fold(images, |x, conv| leaky_relu(conv.forward(x), SLOPE));
-        let directions = rows(&self.direction.val(), grades); // [b, f]
-        (features.flatten::<2>(1, 3) * directions).sum_dim(1) + rows(&self.offset.val(), grades)
+        (features.flatten::<2>(1, 3) * self.directions(grades)).sum_dim(1) + rows(&self.offset.val(), grades)
+    }
+
+    /// The direction that all grades share, turned by each image's grade, `[b, f]` (Miyato and Koyama 2018).
+    fn directions(&self, grades: &[usize]) -> Tensor<2> {
+        self.direction.val() + rows(&self.turn.val(), grades)
     }
 
     /// The gradient of each image's score at the image, `[b, 1, s, s]`, itself differentiable in the parameters.
@@ -65,7 +71,7 @@ impl Critic {
             x = leaky_relu(conv.forward(x), SLOPE).detach();
             outputs.push(x.clone());
         }
-        let mut gradient = rows(&self.direction.val(), grades).reshape(x.dims());
+        let mut gradient = self.directions(grades).reshape(x.dims());
         for (conv, (output, size)) in self.convs.iter().zip(outputs.into_iter().zip(sizes)).rev() {
             gradient = conv.transpose(leaky_relu_mask(output, gradient, SLOPE), size);
         }

@@ -48,7 +48,7 @@ impl GeneratorConfig {
         let inputs = std::iter::once(&first).chain(&self.channels);
         let widths: Vec<[usize; 2]> = inputs.zip(&self.channels).map(|(i, o)| [*i, *o]).collect();
         Generator {
-            embedding: init.normal([grades, self.embedding], 0.3),
+            embedding: init.normal([grades, self.embedding], 1.0),
             seed: init.he([condition, first * base * base], condition),
             blocks: widths.into_iter().map(|w| Block::new(init, w, condition)).collect(),
             bands: Conv::same(init, [last, 4]),
