@@ -59,3 +59,38 @@ fn range(text: &str) -> Result<[u64; 2], String> {
     let ends = first.parse().ok().zip(last.parse().ok()).map(|(first, last)| [first, last]);
     ends.filter(|[first, last]| first <= last).ok_or_else(|| format!("`{text}` is not a range like 0-4"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use doppelray_gan::settings::PRESETS;
+    use doppelray_images::files::write_whole;
+
+    /// The generated page is what stands in `docs/`; with `BLESS=1` it is written there.
+    fn is_generated(name: &str, text: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+        if std::env::var_os("BLESS").is_some() {
+            write_whole(&path, |file| file.write_all(text.as_bytes())).unwrap();
+        }
+        let found = fs::read_to_string(&path).unwrap_or_default();
+        assert!(found == text, "docs/{name} is out of date: BLESS=1 cargo nextest run --workspace docs");
+    }
+
+    #[test]
+    fn docs_of_the_command_line_are_what_the_program_says() {
+        let page = clap_markdown::help_markdown::<super::Cli>();
+        is_generated("cli.md", &(page.trim_end().to_owned() + "\n"));
+    }
+
+    #[test]
+    fn docs_of_the_presets_are_what_the_program_takes() {
+        let mut page =
+            "# Presets\n\nChange a setting by `--set key=value`, as in `--set adam.rate=1e-4`.\n".to_owned();
+        for (name, text) in PRESETS {
+            page.push_str(&format!("\n## {name}\n\n```toml\n{text}```\n"));
+        }
+        is_generated("presets.md", &page);
+    }
+}
