@@ -8,7 +8,7 @@ use crate::adam::Adam;
 use crate::checkpoint::{Checkpoint, Position};
 use crate::networks::critic::{Critic, CriticConfig};
 use crate::networks::generator::GeneratorConfig;
-use crate::parameters::{Init, Path, collect};
+use crate::parameters::{Init, Path, collect, load};
 use crate::{Settings, game, model};
 
 /// Odd sizes on the way (21, 10, 5, 2), so that the transposed maps must restore them.
@@ -65,6 +65,40 @@ fn the_penalty_gradient_agrees_with_finite_differences_in_double_precision() {
                 "{name}: {analytic} {numeric}"
             );
         }
+    }
+}
+
+/// Numbers that PyTorch drew alike, in `bench/wgan.py`.
+fn ramp(count: usize, step: usize, modulus: usize, scale: f32) -> Vec<f32> {
+    let value = |i: usize| ((i * step + 7) % modulus) as f32 - (modulus / 2) as f32;
+    (0..count).map(|i| value(i) / modulus as f32 * scale).collect()
+}
+
+#[test]
+fn the_penalty_and_its_gradients_are_those_of_double_backward_in_pytorch() {
+    let golden: serde_json::Value = serde_json::from_str(include_str!("testdata/penalty.json")).unwrap();
+    let device = Device::flex().autodiff();
+    let mut parameters = collect(&critic(&device));
+    parameters.values_mut().for_each(|a| a.values = ramp(a.values.len(), 37, 97, 0.9));
+    let critic = load(critic(&device), &parameters).unwrap();
+    let images =
+        TensorData::new(ramp(GRADES.len() * SIZE * SIZE, 53, 101, 3.0), [GRADES.len(), 1, SIZE, SIZE]);
+    let penalty = game::penalty(&critic, Tensor::from_data(images, &device), &GRADES);
+    let expected = golden["penalty"].as_f64().unwrap();
+    let found = f64::from(penalty.clone().into_scalar::<f32>());
+    // Single against double precision: a few hundred roundings of 6e-8.
+    assert!((found - expected).abs() < 1e-4 * expected, "{found} {expected}");
+    let mut probe = Adam::default();
+    // With betas of 0 the first moment is the gradient itself.
+    let config = crate::adam::AdamConfig { rate: 0.0, beta_1: 0.0, beta_2: 0.0 };
+    let _same = probe.step(config, critic, &penalty.backward());
+    for name in ["convs.0.weight", "convs.1.weight", "convs.2.weight", "direction", "turn"] {
+        let expected: Vec<f64> = serde_json::from_value(golden["gradients"][name].clone()).unwrap();
+        let largest = expected.iter().fold(0f64, |m, v| m.max(v.abs()));
+        let found = &probe.first[name].values;
+        assert_eq!(found.len(), expected.len());
+        let worst = found.iter().zip(&expected).fold(0f64, |m, (a, b)| m.max((f64::from(*a) - b).abs()));
+        assert!(largest > 0.0 && worst < 1e-4 * largest, "{name}: off by {worst} of {largest}");
     }
 }
 
