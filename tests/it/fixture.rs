@@ -46,7 +46,7 @@ impl Fixture {
 
     /// Writes a PNG of 40 x 40 pixels; another `value` makes another picture.
     pub(crate) fn picture(&self, name: &str, value: u16) {
-        let pixels = (0..1600).map(|i| (i * (value + 3) + i / 40) % 256).collect();
+        let pixels = (0..1600_u32).map(|i| ((i * (u32::from(value) + 3) + i / 40) % 256) as u16).collect();
         let mut bytes = Vec::new();
         png::encode(&Image::new(40, 40, Depth::Eight, pixels), &mut bytes).expect("memory takes all");
         self.file(name, &bytes);
