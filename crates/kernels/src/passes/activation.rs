@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{CHUNK, vectorised};
+use super::{CHUNK, Channels, vectorised};
 use crate::conv::{ShapeError, check_len};
 
 /// `x` where it is positive, else `slope * x`, in place; NaN stays.
@@ -33,4 +33,39 @@ pub fn leaky_relu_gradient(y: &[f32], slope: f32, dy: &mut [f32]) -> Result<(), 
         );
     });
     Ok(())
+}
+
+/// [`leaky_relu_gradient`], and what it leaves in `dy` summed over samples and pixels for each channel: the
+/// gradient by a bias. A channel's sum is in `f64`, over its planes in order.
+///
+/// # Errors
+/// Where a slice's length is not the shape's.
+pub fn leaky_relu_gradient_sums(
+    sizes: Channels,
+    y: &[f32],
+    slope: f32,
+    dy: &mut [f32],
+) -> Result<Vec<f32>, ShapeError> {
+    sizes.check("y", y.len())?;
+    sizes.check("dy", dy.len())?;
+    if sizes.pixels == 0 || sizes.batch == 0 {
+        return Ok(vec![0.0; sizes.channels]);
+    }
+    let planes = dy.par_chunks_mut(sizes.pixels).with_min_len(sizes.together());
+    let sums: Vec<f32> = planes
+        .zip(y.par_chunks(sizes.pixels))
+        .map(|(dy, y)| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (dy, &y) in dy.iter_mut().zip(y) {
+                        *dy *= if y <= 0.0 { slope } else { 1.0 };
+                    }
+                    crate::finish::sum(dy)
+                },
+            )
+        })
+        .collect();
+    let channel = |channel| sums.iter().skip(channel).step_by(sizes.channels).map(|&sum| f64::from(sum));
+    Ok((0..sizes.channels).map(|index| channel(index).sum::<f64>() as f32).collect())
 }

@@ -2,10 +2,21 @@
 
 mod activation;
 mod adam;
+mod glu;
+mod normalise;
+mod pool;
+mod resize;
 mod upsample;
 
-pub use activation::{leaky_relu, leaky_relu_gradient};
+pub use activation::{leaky_relu, leaky_relu_gradient, leaky_relu_gradient_sums};
 pub use adam::{AdamRule, AdamState, adam_step, follow};
+pub use glu::{glu, glu_gradient};
+pub use normalise::{
+    Channels, Gradients, Moments, Normalisation, affine, affine_gradient, moments, normalise,
+    normalise_gradient,
+};
+pub use pool::{max_pool, max_pool_gradient, pooled};
+pub use resize::{Blend, blends, resize_bilinear, resize_bilinear_gradient};
 pub use upsample::{Planes, upsample_bilinear, upsample_bilinear_gradient};
 
 use crate::level::Level;

@@ -5,3 +5,4 @@ mod invariants;
 mod passes;
 mod reference;
 mod shapes;
+mod training;

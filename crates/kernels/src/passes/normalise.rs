@@ -1,0 +1,287 @@
+//! Batch normalisation (Ioffe and Szegedy 2015) with a gain and bias for each channel of each sample, and the
+//! affine map alone.
+//!
+//! Sums are in `f64`, over each plane by one thread and then over the batch in order, so that the bits do not
+//! depend on the number of threads.
+
+use rayon::prelude::*;
+
+use super::{CHUNK, vectorised};
+use crate::conv::{ShapeError, check_len};
+
+/// Sizes of `[batch, channels, pixels]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Channels {
+    /// Samples.
+    pub batch: usize,
+    /// Channels of each.
+    pub channels: usize,
+    /// Pixels of each channel.
+    pub pixels: usize,
+}
+
+/// Mean and biased variance of each channel over batch and pixels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moments {
+    /// `[channels]`
+    pub mean: Vec<f32>,
+    /// `[channels]`, divided by the count.
+    pub variance: Vec<f32>,
+}
+
+/// `y = (x - mean) / sqrt(variance + epsilon) * gain + bias`.
+#[derive(Clone, Copy, Debug)]
+pub struct Normalisation<'a> {
+    /// Sizes of `x` and `y`.
+    pub sizes: Channels,
+    /// What is subtracted and divided by.
+    pub moments: &'a Moments,
+    /// Keeps the divisor from 0.
+    pub epsilon: f32,
+    /// `[batch, channels]`
+    pub gain: &'a [f32],
+}
+
+/// Where gradients go.
+#[derive(Debug)]
+pub struct Gradients<'a> {
+    /// By the argument, `[batch, channels, pixels]`.
+    pub x: &'a mut [f32],
+    /// By the gain, `[batch, channels]`.
+    pub gain: &'a mut [f32],
+    /// By the bias, `[batch, channels]`.
+    pub bias: &'a mut [f32],
+}
+
+impl Channels {
+    fn planes(self) -> usize {
+        self.batch.saturating_mul(self.channels)
+    }
+
+    pub(super) fn check(self, name: &'static str, len: usize) -> Result<(), ShapeError> {
+        check_len(name, len, self.planes().saturating_mul(self.pixels))
+    }
+
+    fn check_planes(self, name: &'static str, len: usize) -> Result<(), ShapeError> {
+        check_len(name, len, self.planes())
+    }
+
+    /// Planes that one thread takes at a time.
+    pub(super) fn together(self) -> usize {
+        (CHUNK / self.pixels.max(1)).max(1)
+    }
+
+    /// `f` of each plane's index, in order, made by all threads.
+    fn each<R: Send>(self, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
+        (0..self.planes()).into_par_iter().with_min_len(self.together()).map(f).collect()
+    }
+
+    /// Calls `f(plane's index, its part of to)` by all threads.
+    fn fill(self, to: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
+        if self.pixels > 0 {
+            let planes = to.par_chunks_mut(self.pixels).with_min_len(self.together());
+            planes.enumerate().for_each(|(index, plane)| f(index, plane));
+        }
+    }
+
+    fn plane(self, of: &[f32], index: usize) -> &[f32] {
+        &of[index * self.pixels..][..self.pixels]
+    }
+
+    /// The mean over samples and pixels of what each plane of a channel adds up to.
+    fn mean(self, channel: usize, sum: impl Fn(usize) -> f64) -> f64 {
+        let planes = (0..self.batch).map(|sample| sample * self.channels + channel);
+        planes.map(sum).sum::<f64>() / (self.batch * self.pixels) as f64
+    }
+}
+
+/// The moments of `x`; NaN where there are no pixels.
+///
+/// # Errors
+/// Where a slice's length is not the shape's.
+pub fn moments(sizes: Channels, x: &[f32]) -> Result<Moments, ShapeError> {
+    sizes.check("x", x.len())?;
+    let sums = sizes.each(|index| sums(sizes.plane(x, index), sizes.plane(x, index)));
+    let channel = |channel| {
+        let [mean, square] = [0, 1].map(|part| sizes.mean(channel, |plane| sums[plane][part]));
+        (mean as f32, (square - mean * mean).max(0.0) as f32)
+    };
+    let (mean, variance) = (0..sizes.channels).map(channel).unzip();
+    Ok(Moments { mean, variance })
+}
+
+/// `y`, with `bias [batch, channels]`.
+///
+/// # Errors
+/// Where a slice's length is not the shape's.
+pub fn normalise(rule: Normalisation<'_>, x: &[f32], bias: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
+    let sizes = rule.check()?;
+    sizes.check("x", x.len())?;
+    sizes.check("y", y.len())?;
+    sizes.check_planes("bias", bias.len())?;
+    let factors = rule.factors();
+    sizes.fill(y, |index, y| {
+        let channel = index % sizes.channels;
+        let (scale, mean) = (rule.gain[index] * factors[channel], rule.moments.mean[channel]);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (y, &x) in y.iter_mut().zip(sizes.plane(x, index)) {
+                    *y = (x - mean) * scale + bias[index];
+                }
+            },
+        );
+    });
+    Ok(())
+}
+
+/// The gradients of `sum(dy * y)`, where the moments are those of `x`.
+///
+/// # Errors
+/// Where a slice's length is not the shape's.
+pub fn normalise_gradient(
+    rule: Normalisation<'_>,
+    x: &[f32],
+    dy: &[f32],
+    to: Gradients<'_>,
+) -> Result<(), ShapeError> {
+    let sizes = rule.check()?;
+    to.check(sizes, x, dy)?;
+    let factors = rule.factors();
+    let sums = sizes.each(|index| {
+        let [plain, product] = sums(sizes.plane(dy, index), sizes.plane(x, index));
+        let channel = index % sizes.channels;
+        let mean = f64::from(rule.moments.mean[channel]);
+        [plain, (product - mean * plain) * f64::from(factors[channel])]
+    });
+    for (index, [plain, product]) in sums.iter().enumerate() {
+        (to.bias[index], to.gain[index]) = (*plain as f32, *product as f32);
+    }
+    // The moments move with `x`: the parts of the gradient along 1 and along the normalised `x` have no effect.
+    let along: Vec<[f32; 2]> = (0..sizes.channels)
+        .map(|channel| {
+            let part = |part| {
+                sizes.mean(channel, |plane: usize| f64::from(rule.gain[plane]) * sums[plane][part]) as f32
+            };
+            [part(0) * factors[channel], part(1) * factors[channel] * factors[channel]]
+        })
+        .collect();
+    sizes.fill(to.x, |index, dx| {
+        let channel = index % sizes.channels;
+        let (scale, mean) = (rule.gain[index] * factors[channel], rule.moments.mean[channel]);
+        let [constant, slope] = along[channel];
+        let (x, dy) = (sizes.plane(x, index), sizes.plane(dy, index));
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((dx, &x), &dy) in dx.iter_mut().zip(x).zip(dy) {
+                    *dx = dy * scale - constant - (x - mean) * slope;
+                }
+            },
+        );
+    });
+    Ok(())
+}
+
+/// `y = x * gain + bias`, gain and bias `[batch, channels]`.
+///
+/// # Errors
+/// Where a slice's length is not the shape's.
+pub fn affine(
+    sizes: Channels,
+    x: &[f32],
+    [gain, bias]: [&[f32]; 2],
+    y: &mut [f32],
+) -> Result<(), ShapeError> {
+    sizes.check("x", x.len())?;
+    sizes.check("y", y.len())?;
+    sizes.check_planes("gain", gain.len())?;
+    sizes.check_planes("bias", bias.len())?;
+    sizes.fill(y, |index, y| {
+        vectorised(
+            #[inline(always)]
+            || {
+                for (y, &x) in y.iter_mut().zip(sizes.plane(x, index)) {
+                    *y = x * gain[index] + bias[index];
+                }
+            },
+        );
+    });
+    Ok(())
+}
+
+/// The gradients of `sum(dy * affine(x))`.
+///
+/// # Errors
+/// Where a slice's length is not the shape's.
+pub fn affine_gradient(
+    sizes: Channels,
+    gain: &[f32],
+    [x, dy]: [&[f32]; 2],
+    to: Gradients<'_>,
+) -> Result<(), ShapeError> {
+    to.check(sizes, x, dy)?;
+    sizes.check_planes("gain", gain.len())?;
+    let sums = sizes.each(|index| sums(sizes.plane(dy, index), sizes.plane(x, index)));
+    for (index, [plain, product]) in sums.into_iter().enumerate() {
+        (to.bias[index], to.gain[index]) = (plain as f32, product as f32);
+    }
+    sizes.fill(to.x, |index, dx| {
+        vectorised(
+            #[inline(always)]
+            || {
+                for (dx, &dy) in dx.iter_mut().zip(sizes.plane(dy, index)) {
+                    *dx = dy * gain[index];
+                }
+            },
+        );
+    });
+    Ok(())
+}
+
+impl Normalisation<'_> {
+    fn check(&self) -> Result<Channels, ShapeError> {
+        check_len("mean", self.moments.mean.len(), self.sizes.channels)?;
+        check_len("variance", self.moments.variance.len(), self.sizes.channels)?;
+        self.sizes.check_planes("gain", self.gain.len())?;
+        Ok(self.sizes)
+    }
+
+    /// `1 / sqrt(variance + epsilon)` of each channel.
+    fn factors(&self) -> Vec<f32> {
+        let factor = |variance: &f32| (f64::from(*variance) + f64::from(self.epsilon)).sqrt().recip() as f32;
+        self.moments.variance.iter().map(factor).collect()
+    }
+}
+
+impl Gradients<'_> {
+    fn check(&self, sizes: Channels, x: &[f32], dy: &[f32]) -> Result<(), ShapeError> {
+        sizes.check("x", x.len())?;
+        sizes.check("dy", dy.len())?;
+        sizes.check("the gradient by x", self.x.len())?;
+        sizes.check_planes("the gradient by gain", self.gain.len())?;
+        sizes.check_planes("the gradient by bias", self.bias.len())
+    }
+}
+
+/// The sums of `a` and of `a * b`, in sixteen strands.
+fn sums(a: &[f32], b: &[f32]) -> [f64; 2] {
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut strands = [[0.0f64; 16]; 2];
+            let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+            for (a, b) in a.iter().zip(b) {
+                for lane in 0..16 {
+                    strands[0][lane] += f64::from(a[lane]);
+                    strands[1][lane] += f64::from(a[lane]) * f64::from(b[lane]);
+                }
+            }
+            for (lane, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
+                strands[0][lane] += f64::from(a);
+                strands[1][lane] += f64::from(a) * f64::from(b);
+            }
+            strands.map(|strand| strand.iter().sum())
+        },
+    )
+}
