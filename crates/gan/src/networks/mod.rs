@@ -55,6 +55,6 @@ impl Conv {
     }
 
     fn window(&self) -> Window {
-        Window { stride: self.stride, padding: self.padding }
+        Window::new(self.stride, self.padding)
     }
 }

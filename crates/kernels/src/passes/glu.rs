@@ -73,8 +73,7 @@ pub fn glu_gradient(half: usize, x: &[f32], dy: &[f32], dx: &mut [f32]) -> Resul
                 vectorised(
                     #[inline(always)]
                     || {
-                        for ((da, db), ((&a, &b), &dy)) in
-                            da.iter_mut().zip(db).zip(a.iter().zip(b).zip(dy))
+                        for ((da, db), ((&a, &b), &dy)) in da.iter_mut().zip(db).zip(a.iter().zip(b).zip(dy))
                         {
                             let gate = sigmoid(b);
                             *da = dy * gate;

@@ -30,12 +30,7 @@ pub fn blends(from: usize, to: usize) -> Vec<Blend> {
 ///
 /// # Errors
 /// Where a slice's length is not the shape's, or `x` has no pixels.
-pub fn resize_bilinear(
-    planes: Planes,
-    size: [usize; 2],
-    x: &[f32],
-    y: &mut [f32],
-) -> Result<(), ShapeError> {
+pub fn resize_bilinear(planes: Planes, size: [usize; 2], x: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
     let [from, to] = check(planes, size, x.len(), y.len())?;
     if to == 0 {
         return Ok(());

@@ -1,0 +1,471 @@
+//! Convolutions, transposed ones, and convolutions that end in bias and leaky ReLU.
+
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::tensor::Tensor;
+use burn::tensor::module::{conv_transpose2d, conv2d};
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use doppelray_kernels::{Activation, Conv, Epilogue, Mode, pack_forward, pack_input_gradient, passes};
+use serde::{Deserialize, Serialize};
+
+use super::{FITS, OFF_TAPE, channels, dims, ours, owned, slice, tensor};
+
+/// What is multiplied. Sums, weights, losses and all that is not a convolution stay in `f32`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Factors in `f32`.
+    #[default]
+    F32,
+    /// Factors rounded to bfloat16, sums in `f32`; off our kernels as [`Precision::F32`].
+    Mixed,
+}
+
+/// How a square kernel moves, and in what precision it multiplies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Pixels between two outputs.
+    pub stride: usize,
+    /// Zeros around the image.
+    pub padding: usize,
+    /// Groups of channels that do not mix.
+    pub groups: usize,
+    /// What is multiplied.
+    pub precision: Precision,
+}
+
+impl Window {
+    /// One group in `f32`.
+    pub const fn new(stride: usize, padding: usize) -> Window {
+        Window { stride, padding, groups: 1, precision: Precision::F32 }
+    }
+
+    /// The same in another precision.
+    pub const fn precision(self, precision: Precision) -> Window {
+        Window { precision, ..self }
+    }
+
+    /// The same with groups of channels.
+    pub const fn groups(self, groups: usize) -> Window {
+        Window { groups, ..self }
+    }
+
+    fn mode(self) -> Mode {
+        Mode::new(match self.precision {
+            Precision::F32 => doppelray_kernels::Precision::F32,
+            Precision::Mixed => doppelray_kernels::Precision::Mixed,
+        })
+    }
+
+    fn options(self) -> ConvOptions<2> {
+        ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], self.groups)
+    }
+
+    /// The convolution from `[b, i, height, width]` with weights `[o, i / groups, k, k]`.
+    fn conv(
+        self,
+        [batch, in_channels, height, width]: [usize; 4],
+        [out_channels, kernel]: [usize; 2],
+    ) -> Conv {
+        let [stride, padding] = [self.stride, self.padding].map(|v| [v; 2]);
+        let groups = self.groups;
+        Conv { batch, in_channels, out_channels, height, width, kernel: [kernel; 2], stride, padding, groups }
+    }
+}
+
+/// Convolution without bias: `[b, i, h, w]` and `[o, i / groups, k, k]` to `[b, o, h', w']`.
+pub fn convolution(x: Tensor<4>, weight: Tensor<4>, window: Window) -> Tensor<4> {
+    if ours(&x) {
+        return Tensor::from_dispatch(Dispatch::convolve(x.into_dispatch(), weight.into_dispatch(), window));
+    }
+    conv2d(x, weight, None, window.options())
+}
+
+/// The transposed convolution: a gradient at the output, `[b, o, h', w']`, to the one at the input,
+/// `[b, i, size.0, size.1]`.
+pub fn transposed_convolution(
+    dy: Tensor<4>,
+    weight: Tensor<4>,
+    size: [usize; 2],
+    window: Window,
+) -> Tensor<4> {
+    if ours(&dy) {
+        let dx = Dispatch::transposed(dy.into_dispatch(), weight.into_dispatch(), size, window);
+        return Tensor::from_dispatch(dx);
+    }
+    let Window { stride, padding, groups, .. } = window;
+    let [_, _, height, width] = dy.dims();
+    let kernel = weight.dims()[2];
+    let plain = |n: usize| (n - 1) * stride + kernel - 2 * padding;
+    let missing = [size[0] - plain(height), size[1] - plain(width)];
+    let options = ConvTransposeOptions::new([stride; 2], [padding; 2], missing, [1, 1], groups);
+    conv_transpose2d(dy, weight, None, options)
+}
+
+/// Convolution, bias `[o]` and leaky ReLU of the given slope (0: ReLU) in one pass. Frozen weights and bias cost the
+/// backward pass nothing.
+pub fn convolution_bias_relu(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    window: Window,
+    slope: f32,
+) -> Tensor<4> {
+    if ours(&x) {
+        let [x, w, b] = [x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
+        return Tensor::from_dispatch(Dispatch::convolve_whole(x, w, b, window, slope));
+    }
+    let y = conv2d(x, weight, Some(bias), window.options());
+    burn::tensor::activation::leaky_relu(y, f64::from(slope))
+}
+
+/// What the CPU does by its own kernels, and what autodiff makes of it.
+#[backend_extension(Flex, Autodiff)]
+pub(crate) trait Convolutions: Backend {
+    /// `[b, i, h, w]` and `[o, i / groups, k, k]` to `[b, o, h', w']`.
+    fn convolve(x: FloatTensor<Self>, w: FloatTensor<Self>, window: Window) -> FloatTensor<Self>;
+
+    /// The same, then bias and leaky ReLU.
+    fn convolve_whole(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        window: Window,
+        slope: f32,
+    ) -> FloatTensor<Self>;
+
+    /// The transposed map, `[b, o, h', w']` to `[b, i, height, width]`.
+    fn transposed(
+        dy: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        size: [usize; 2],
+        window: Window,
+    ) -> FloatTensor<Self>;
+
+    /// The gradient by the weights, `[o, i / groups, k, k]`, of `sum(dy * convolve(x, w))`.
+    fn weight_gradient(
+        x: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        kernel: usize,
+        window: Window,
+    ) -> FloatTensor<Self>;
+
+    /// `dy` where `y` is positive, else `slope * dy`; and its sum for each channel.
+    fn masked_sums(
+        y: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        slope: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// `activation(convolve(x, w) + bias)`.
+fn forward(
+    x: FloatTensor<Flex>,
+    w: FloatTensor<Flex>,
+    window: Window,
+    bias: Option<FloatTensor<Flex>>,
+    activation: Activation,
+) -> FloatTensor<Flex> {
+    let (x, w) = (x.to_contiguous(), w.to_contiguous());
+    let bias = bias.map(|bias| bias.to_contiguous());
+    let [outputs, _, kernel, _] = dims(&w);
+    let conv = window.conv(dims(&x), [outputs, kernel]);
+    let [rows, cols] = conv.out_size().expect(FITS);
+    let mut y = vec![0.0; conv.lens().expect(FITS)[2]];
+    let weights = pack_forward(&conv, slice(&w), window.mode()).expect(FITS);
+    let epilogue = Epilogue { bias: bias.as_ref().map(slice), activation };
+    doppelray_kernels::forward(&conv, slice(&x), &weights, epilogue, &mut y).expect(FITS);
+    tensor(y, [conv.batch, outputs, rows, cols])
+}
+
+impl Convolutions for Flex {
+    fn convolve(x: FloatTensor<Self>, w: FloatTensor<Self>, window: Window) -> FloatTensor<Self> {
+        forward(x, w, window, None, Activation::Identity)
+    }
+
+    fn convolve_whole(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        window: Window,
+        slope: f32,
+    ) -> FloatTensor<Self> {
+        forward(x, w, window, Some(bias), Activation::LeakyRelu(slope))
+    }
+
+    fn transposed(
+        dy: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        size: [usize; 2],
+        window: Window,
+    ) -> FloatTensor<Self> {
+        let (dy, w) = (dy.to_contiguous(), w.to_contiguous());
+        let [outputs, inputs, kernel, _] = dims(&w);
+        let full = [dims(&dy)[0], inputs * window.groups, size[0], size[1]];
+        let conv = window.conv(full, [outputs, kernel]);
+        let mut dx = vec![0.0; conv.lens().expect(FITS)[0]];
+        let weights = pack_input_gradient(&conv, slice(&w), window.mode()).expect(FITS);
+        doppelray_kernels::input_gradient(&conv, slice(&dy), &weights, &mut dx).expect(FITS);
+        tensor(dx, full)
+    }
+
+    fn weight_gradient(
+        x: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        kernel: usize,
+        window: Window,
+    ) -> FloatTensor<Self> {
+        let (x, dy) = (x.to_contiguous(), dy.to_contiguous());
+        let outputs = dims(&dy)[1];
+        let conv = window.conv(dims(&x), [outputs, kernel]);
+        let mut dw = vec![0.0; conv.lens().expect(FITS)[1]];
+        doppelray_kernels::weight_gradient(&conv, slice(&x), slice(&dy), window.mode(), &mut dw).expect(FITS);
+        tensor(dw, [outputs, conv.in_channels / window.groups, kernel, kernel])
+    }
+
+    fn masked_sums(
+        y: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        slope: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let y = y.to_contiguous();
+        let (mut dx, shape) = owned(dy);
+        let sums = passes::leaky_relu_gradient_sums(channels(&y), slice(&y), slope, &mut dx).expect(FITS);
+        let count = sums.len();
+        (tensor(dx, shape), tensor(sums, [count]))
+    }
+}
+
+impl<B: Convolutions, C: CheckpointStrategy> Convolutions for Autodiff<B, C> {
+    fn convolve(x: FloatTensor<Self>, w: FloatTensor<Self>, window: Window) -> FloatTensor<Self> {
+        match Convolve.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                // Each gradient needs the other factor.
+                let x_kept = w.is_tracked().then(|| prep.checkpoint(&x));
+                let w_kept = x.is_tracked().then(|| prep.checkpoint(&w));
+                let shapes = [x.shape().dims(), w.shape().dims()];
+                let y = B::convolve(x.into_primitive(), w.into_primitive(), window);
+                prep.finish((Kept { x: x_kept, w: w_kept, shapes }, window), y)
+            }
+            OpsKind::UnTracked(prep) => {
+                prep.finish(B::convolve(x.into_primitive(), w.into_primitive(), window))
+            }
+        }
+    }
+
+    fn convolve_whole(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        window: Window,
+        slope: f32,
+    ) -> FloatTensor<Self> {
+        match Whole.prepare::<C>([x.node(), w.node(), bias.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let x_kept = w.is_tracked().then(|| prep.checkpoint(&x));
+                let w_kept = x.is_tracked().then(|| prep.checkpoint(&w));
+                let shapes = [x.shape().dims(), w.shape().dims()];
+                let bias = bias.into_primitive();
+                let y = B::convolve_whole(x.into_primitive(), w.into_primitive(), bias, window, slope);
+                prep.finish((Kept { x: x_kept, w: w_kept, shapes }, window, y.clone(), slope), y)
+            }
+            OpsKind::UnTracked(prep) => {
+                let [x, w, bias] = [x, w, bias].map(|tensor| tensor.into_primitive());
+                prep.finish(B::convolve_whole(x, w, bias, window, slope))
+            }
+        }
+    }
+
+    fn transposed(
+        dy: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        size: [usize; 2],
+        window: Window,
+    ) -> FloatTensor<Self> {
+        match Transposed.prepare::<C>([dy.node(), w.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let nodes = [prep.checkpoint(&dy), prep.checkpoint(&w)];
+                let dx = B::transposed(dy.into_primitive(), w.into_primitive(), size, window);
+                prep.finish((nodes, window), dx)
+            }
+            OpsKind::UnTracked(prep) => {
+                prep.finish(B::transposed(dy.into_primitive(), w.into_primitive(), size, window))
+            }
+        }
+    }
+
+    fn weight_gradient(_: FloatTensor<Self>, _: FloatTensor<Self>, _: usize, _: Window) -> FloatTensor<Self> {
+        unreachable!("{OFF_TAPE}")
+    }
+
+    fn masked_sums(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("{OFF_TAPE}")
+    }
+}
+
+/// What a convolution keeps for its gradients.
+#[derive(Clone, Debug)]
+struct Kept {
+    /// The argument, if the weights' gradient is wanted.
+    x: Option<NodeId>,
+    /// The weights, if the argument's gradient is wanted.
+    w: Option<NodeId>,
+    shapes: [[usize; 4]; 2],
+}
+
+impl Kept {
+    /// The gradients by the argument and by the weights, of those wanted.
+    fn gradients<B: Convolutions>(
+        &self,
+        dy: FloatTensor<B>,
+        window: Window,
+        checkpointer: &mut Checkpointer,
+    ) -> [Option<FloatTensor<B>>; 2] {
+        let [[_, _, height, width], [_, _, kernel, _]] = self.shapes;
+        let dx = self.w.map(|w| {
+            let w: FloatTensor<B> = checkpointer.retrieve_node_output(w);
+            B::transposed(dy.clone(), w, [height, width], window)
+        });
+        let dw = self.x.map(|x| {
+            let x: FloatTensor<B> = checkpointer.retrieve_node_output(x);
+            B::weight_gradient(x, dy, kernel, window)
+        });
+        [dx, dw]
+    }
+}
+
+#[derive(Debug)]
+struct Convolve;
+
+impl<B: Convolutions> Backward<B, 2> for Convolve {
+    type State = (Kept, Window);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let (kept, window) = ops.state;
+        let dy = grads.consume::<B>(&ops.node);
+        for (node, gradient) in ops.parents.into_iter().zip(kept.gradients::<B>(dy, window, checkpointer)) {
+            if let (Some(node), Some(gradient)) = (node, gradient) {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Whole;
+
+impl<B: Convolutions> Backward<B, 3> for Whole {
+    /// With the output, whose signs are the activation's argument's.
+    type State = (Kept, Window, FloatTensor<B>, f32);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let (kept, window, y, slope) = ops.state;
+        let (dy, sums) = B::masked_sums(y, grads.consume::<B>(&ops.node), slope);
+        let [dx, dw] = kept.gradients::<B>(dy, window, checkpointer);
+        for (node, gradient) in ops.parents.into_iter().zip([dx, dw, Some(sums)]) {
+            if let (Some(node), Some(gradient)) = (node, gradient) {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Transposed;
+
+impl<B: Convolutions> Backward<B, 2> for Transposed {
+    type State = ([NodeId; 2], Window);
+
+    /// `sum(g * transposed(dy, w)) = sum(dy * convolve(g, w))`: the gradients are those of the right side.
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let ([dy, w], window) = ops.state;
+        let g = grads.consume::<B>(&ops.node);
+        let dy: FloatTensor<B> = checkpointer.retrieve_node_output(dy);
+        let w: FloatTensor<B> = checkpointer.retrieve_node_output(w);
+        let [parent_dy, parent_w] = ops.parents;
+        let kernel = w.shape()[2];
+        if let Some(node) = parent_dy {
+            grads.register::<B>(node.id, B::convolve(g.clone(), w, window));
+        }
+        if let Some(node) = parent_w {
+            grads.register::<B>(node.id, B::weight_gradient(g, dy, kernel, window));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{close, draw, same};
+    use super::*;
+
+    #[test]
+    fn each_operation_and_its_gradients_are_those_of_burn() {
+        for (kernel, stride, padding, size) in [(3, 1, 1, 9), (4, 2, 1, 11), (4, 2, 1, 8), (1, 1, 0, 5)] {
+            let window = Window::new(stride, padding);
+            let arguments = [draw([2, 3, size, size], 0), draw([5, 3, kernel, kernel], 1)];
+            same(arguments.clone(), Vec::<Tensor<1>>::new(), |[x, w], _| {
+                convolution(x.clone(), w.clone(), window)
+            });
+            let dy = draw(convolution(arguments[0].clone(), arguments[1].clone(), window).dims(), 2);
+            same([dy, arguments[1].clone()], Vec::<Tensor<1>>::new(), |[dy, w], _| {
+                transposed_convolution(dy.clone(), w.clone(), [size; 2], window)
+            });
+            for slope in [0.0, 0.2] {
+                same(arguments.clone(), vec![draw([5], 3)], |[x, w], bias| {
+                    convolution_bias_relu(x.clone(), w.clone(), bias[0].clone(), window, slope)
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn groups_of_channels_are_those_of_burn() {
+        let window = Window::new(2, 1).groups(6);
+        same([draw([2, 6, 9, 7], 0), draw([6, 1, 3, 3], 1)], vec![draw([6], 2)], |[x, w], bias| {
+            convolution_bias_relu(x.clone(), w.clone(), bias[0].clone(), window, 0.1)
+        });
+    }
+
+    #[test]
+    fn frozen_weights_have_no_gradient_and_leave_the_arguments_as_it_was() {
+        let window = Window::new(1, 1);
+        let [w, bias] = [draw([5, 3, 3, 3], 1), draw([5, 1, 1, 1], 2)].map(Tensor::inner);
+        let x = draw([2, 3, 9, 9], 0).require_grad();
+        let run = |w: Tensor<4>, bias: Tensor<4>| {
+            let y = convolution_bias_relu(x.clone(), w.clone(), bias.clone().reshape([5]), window, 0.2);
+            let gradients = (y * draw([2, 5, 9, 9], 3)).sum().backward();
+            (x.grad(&gradients).unwrap(), w.grad(&gradients))
+        };
+        let (frozen, none) = run(w.clone(), bias.clone());
+        assert!(none.is_none());
+        let (free, some) = run(Tensor::from_inner(w).require_grad(), Tensor::from_inner(bias).require_grad());
+        assert!(some.is_some());
+        close(frozen, free);
+    }
+
+    #[test]
+    fn mixed_precision_is_near_and_not_the_same() {
+        let [x, w] = [draw([2, 16, 9, 9], 0), draw([5, 16, 3, 3], 1)].map(Tensor::require_grad);
+        let window = Window::new(1, 1);
+        let [plain, mixed] = [Precision::F32, Precision::Mixed].map(|precision| {
+            let y = convolution(x.clone(), w.clone(), window.precision(precision));
+            let gradients = (y.clone() * draw(y.dims(), 2)).sum().backward();
+            [y.inner(), x.grad(&gradients).unwrap(), w.grad(&gradients).unwrap()]
+        });
+        for (plain, mixed) in plain.into_iter().zip(mixed) {
+            let power = |t: Tensor<4>| t.powf_scalar(2.0).sum().into_scalar::<f32>();
+            let share = power(plain.clone() - mixed) / power(plain);
+            // Factors within 2^-9 each, the errors of which add up as their squares.
+            assert!(share > 1e-7 && share < 2e-5, "{share:e}");
+        }
+    }
+}

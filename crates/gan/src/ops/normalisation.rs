@@ -1,0 +1,265 @@
+//! Batch normalisation with a gain and bias for each channel of each sample, and the affine map alone.
+
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
+use burn::tensor::Tensor;
+use doppelray_kernels::passes::{self, Channels, Moments, Normalisation};
+
+use super::{FITS, OFF_TAPE, channels, dims, ours, slice, tensor};
+
+/// Batch normalisation (Ioffe and Szegedy 2015) of `x [b, c, h, w]` by its own statistics, with a gain and a bias
+/// `[b, c]` for each channel of each sample: `(x - mean) / sqrt(variance + epsilon) * gain + bias`.
+///
+/// Also gives the mean and the biased variance of each channel over batch and pixels, for running statistics.
+pub fn normalise(
+    x: Tensor<4>,
+    gain: Tensor<2>,
+    bias: Tensor<2>,
+    epsilon: f32,
+) -> (Tensor<4>, Vec<f32>, Vec<f32>) {
+    if ours(&x) {
+        let moments = moments(&x);
+        let [x, g, b] = [x.into_dispatch(), gain.into_dispatch(), bias.into_dispatch()];
+        let y = Dispatch::normalised(x, g, b, moments.clone(), epsilon);
+        return (Tensor::from_dispatch(y), moments.mean, moments.variance);
+    }
+    let [batch, channels, ..] = x.dims();
+    let mean = x.clone().mean_dim(0).mean_dim(2).mean_dim(3); // [1, c, 1, 1]
+    let centred = x - mean.clone();
+    let variance = centred.clone().powf_scalar(2.0).mean_dim(0).mean_dim(2).mean_dim(3);
+    let plain = centred / (variance.clone() + f64::from(epsilon)).sqrt();
+    let [gain, bias] = [gain, bias].map(|t| t.reshape([batch, channels, 1, 1]));
+    let values = |t: Tensor<4>| t.into_data().convert::<f32>().try_into_vec().expect("just converted");
+    (plain * gain + bias, values(mean), values(variance))
+}
+
+/// `x [b, c, h, w] * gain + bias`, gain and bias `[b, c]`.
+pub fn affine(x: Tensor<4>, gain: Tensor<2>, bias: Tensor<2>) -> Tensor<4> {
+    if ours(&x) {
+        let [x, g, b] = [x.into_dispatch(), gain.into_dispatch(), bias.into_dispatch()];
+        return Tensor::from_dispatch(Dispatch::affine(x, g, b));
+    }
+    let [batch, channels, ..] = x.dims();
+    let [gain, bias] = [gain, bias].map(|t| t.reshape([batch, channels, 1, 1]));
+    x * gain + bias
+}
+
+/// The moments of a tensor that is on the CPU in single precision.
+fn moments(x: &Tensor<4>) -> Moments {
+    let x = if x.is_autodiff() { x.clone().inner() } else { x.clone() };
+    let x = x.try_into_primitive::<Flex>().expect("`ours` let it through").to_contiguous();
+    passes::moments(channels(&x), slice(&x)).expect(FITS)
+}
+
+/// What the CPU does by its own kernels, and what autodiff makes of it.
+#[backend_extension(Flex, Autodiff)]
+pub(crate) trait Normalisations: Backend {
+    /// `[b, c, h, w]`, `[b, c]` and `[b, c]` to `[b, c, h, w]`; the moments are those of `x`.
+    fn normalised(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        moments: Moments,
+        epsilon: f32,
+    ) -> FloatTensor<Self>;
+
+    /// The gradients by `x`, `gain` and `bias` of `sum(dy * normalised(x))`.
+    fn normalised_gradient(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        moments: Moments,
+        epsilon: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// `x * gain + bias`.
+    fn affine(x: FloatTensor<Self>, gain: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// The gradients by `x`, `gain` and `bias` of `sum(dy * affine(x))`.
+    fn affine_gradient(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+type Three<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
+
+/// Room for the gradients of an `x` of these sizes, filled by `work`.
+fn gradients(
+    shape: [usize; 4],
+    work: impl FnOnce(passes::Gradients<'_>) -> Result<(), doppelray_kernels::ShapeError>,
+) -> Three<Flex> {
+    let [batch, channels, height, width] = shape;
+    let mut x = vec![0.0; batch * channels * height * width];
+    let [mut gain, mut bias] = [vec![0.0; batch * channels], vec![0.0; batch * channels]];
+    work(passes::Gradients { x: &mut x, gain: &mut gain, bias: &mut bias }).expect(FITS);
+    (tensor(x, shape), tensor(gain, [batch, channels]), tensor(bias, [batch, channels]))
+}
+
+impl Normalisations for Flex {
+    fn normalised(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        moments: Moments,
+        epsilon: f32,
+    ) -> FloatTensor<Self> {
+        let (x, gain, bias) = (x.to_contiguous(), gain.to_contiguous(), bias.to_contiguous());
+        let rule = Normalisation { sizes: channels(&x), moments: &moments, epsilon, gain: slice(&gain) };
+        let mut y = vec![0.0; slice(&x).len()];
+        passes::normalise(rule, slice(&x), slice(&bias), &mut y).expect(FITS);
+        tensor(y, dims(&x))
+    }
+
+    fn normalised_gradient(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        moments: Moments,
+        epsilon: f32,
+    ) -> Three<Self> {
+        let (x, gain, dy) = (x.to_contiguous(), gain.to_contiguous(), dy.to_contiguous());
+        let rule = Normalisation { sizes: channels(&x), moments: &moments, epsilon, gain: slice(&gain) };
+        gradients(dims(&x), |to| passes::normalise_gradient(rule, slice(&x), slice(&dy), to))
+    }
+
+    fn affine(x: FloatTensor<Self>, gain: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (x, gain, bias) = (x.to_contiguous(), gain.to_contiguous(), bias.to_contiguous());
+        let sizes: Channels = channels(&x);
+        let mut y = vec![0.0; slice(&x).len()];
+        passes::affine(sizes, slice(&x), [slice(&gain), slice(&bias)], &mut y).expect(FITS);
+        tensor(y, dims(&x))
+    }
+
+    fn affine_gradient(x: FloatTensor<Self>, gain: FloatTensor<Self>, dy: FloatTensor<Self>) -> Three<Self> {
+        let (x, gain, dy) = (x.to_contiguous(), gain.to_contiguous(), dy.to_contiguous());
+        let sizes = channels(&x);
+        gradients(dims(&x), |to| passes::affine_gradient(sizes, slice(&gain), [slice(&x), slice(&dy)], to))
+    }
+}
+
+impl<B: Normalisations, C: CheckpointStrategy> Normalisations for Autodiff<B, C> {
+    fn normalised(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        moments: Moments,
+        epsilon: f32,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), gain.node(), bias.node()];
+        match Normalise.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let kept = [prep.checkpoint(&x), prep.checkpoint(&gain)];
+                let [x, gain, bias] = [x, gain, bias].map(|t| t.into_primitive());
+                let y = B::normalised(x, gain, bias, moments.clone(), epsilon);
+                prep.finish((kept, moments, epsilon), y)
+            }
+            OpsKind::UnTracked(prep) => {
+                let [x, gain, bias] = [x, gain, bias].map(|t| t.into_primitive());
+                prep.finish(B::normalised(x, gain, bias, moments, epsilon))
+            }
+        }
+    }
+
+    fn normalised_gradient(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: Moments,
+        _: f32,
+    ) -> Three<Self> {
+        unreachable!("{OFF_TAPE}")
+    }
+
+    fn affine(x: FloatTensor<Self>, gain: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = [x.node(), gain.node(), bias.node()];
+        match Affine.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let kept = [prep.checkpoint(&x), prep.checkpoint(&gain)];
+                let [x, gain, bias] = [x, gain, bias].map(|t| t.into_primitive());
+                prep.finish(kept, B::affine(x, gain, bias))
+            }
+            OpsKind::UnTracked(prep) => {
+                let [x, gain, bias] = [x, gain, bias].map(|t| t.into_primitive());
+                prep.finish(B::affine(x, gain, bias))
+            }
+        }
+    }
+
+    fn affine_gradient(_: FloatTensor<Self>, _: FloatTensor<Self>, _: FloatTensor<Self>) -> Three<Self> {
+        unreachable!("{OFF_TAPE}")
+    }
+}
+
+#[derive(Debug)]
+struct Normalise;
+
+impl<B: Normalisations> Backward<B, 3> for Normalise {
+    type State = ([NodeId; 2], Moments, f32);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let ([x, gain], moments, epsilon) = ops.state;
+        let dy = grads.consume::<B>(&ops.node);
+        let [x, gain] = [x, gain].map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+        let (dx, dgain, dbias) = B::normalised_gradient(x, gain, dy, moments, epsilon);
+        for (node, gradient) in ops.parents.into_iter().zip([dx, dgain, dbias]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Affine;
+
+impl<B: Normalisations> Backward<B, 3> for Affine {
+    type State = [NodeId; 2];
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let dy = grads.consume::<B>(&ops.node);
+        let [x, gain] = ops.state.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+        let (dx, dgain, dbias) = B::affine_gradient(x, gain, dy);
+        for (node, gradient) in ops.parents.into_iter().zip([dx, dgain, dbias]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{draw, same};
+    use super::*;
+
+    #[test]
+    fn normalisation_and_the_affine_map_and_their_gradients_are_those_of_burn() {
+        let styles = || vec![draw([3, 4], 1), draw([3, 4], 2)];
+        same([draw([3, 4, 7, 5], 0) * 3.0 + 2.0], styles(), |[x], style| {
+            normalise(x.clone(), style[0].clone(), style[1].clone(), 1e-5).0
+        });
+        same([draw([3, 4, 7, 5], 0)], styles(), |[x], style| {
+            affine(x.clone(), style[0].clone(), style[1].clone())
+        });
+    }
+
+    #[test]
+    fn both_ways_give_the_same_moments() {
+        let x = draw([3, 4, 7, 5], 0) * 3.0 + 2.0;
+        let style = || [draw([3, 4], 1), draw([3, 4], 2)];
+        let [gain, bias] = style();
+        let (_, mean, variance) = normalise(x.clone(), gain, bias, 1e-5);
+        let [gain, bias] = style().map(|t| super::super::tests::double(&t));
+        let (_, burns_mean, burns_variance) = normalise(super::super::tests::double(&x), gain, bias, 1e-5);
+        for (a, b) in mean.iter().chain(&variance).zip(burns_mean.iter().chain(&burns_variance)) {
+            assert!((a - b).abs() < 1e-6 * b.abs().max(1.0), "{a} {b}");
+        }
+    }
+}
