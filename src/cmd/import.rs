@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use doppelray_images::collection::{About, Kind};
 use doppelray_images::import::{self, Columns, Outcome, Pattern, Plan, Refusals, Report, Split};
-use doppelray_images::look::{Equalize, Look};
+use doppelray_images::look::{Borders, Equalize, Look, Polarity};
 use doppelray_images::{Depth, Row, Side};
 
 use super::Common;
@@ -49,7 +49,14 @@ pub(crate) struct Import {
     /// Keep only the centred square of this many source pixels.
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..))]
     crop: Option<u32>,
-    /// How brightness is made alike: none, or percentile (1st to black, 99th to white).
+    /// Blank borders (padding, collimation): keep, or cut them off.
+    #[arg(long, default_value = "keep", value_name = "HOW")]
+    borders: Borders,
+    /// Photographic negatives of frontal knees: keep, or auto (found and inverted).
+    #[arg(long, default_value = "keep", value_name = "HOW")]
+    polarity: Polarity,
+    /// How brightness is made alike: none, percentile (1st to black, 99th to white), hist (every grey as frequent), clahe
+    /// (the same by neighbourhoods, with contrast limited).
     #[arg(long, default_value = "none", value_name = "HOW")]
     equalize: Equalize,
     /// The side that all knees are shown as.
@@ -169,7 +176,13 @@ impl Import {
     }
 
     fn look(&self) -> Look {
-        Look { crop: self.crop, equalize: self.equalize, mirror: self.mirror.into() }
+        Look {
+            borders: self.borders,
+            crop: self.crop,
+            polarity: self.polarity,
+            equalize: self.equalize,
+            mirror: self.mirror.into(),
+        }
     }
 
     /// For collection.toml: all that decides the pixels and the rows.
@@ -181,9 +194,7 @@ impl Import {
         settings.insert("split".into(), self.split.to_string().into());
         settings.insert("seed".into(), i64::try_from(self.seed)?.into());
         settings.insert("resize".into(), "centred square, Lanczos 3".into());
-        settings.insert("equalize".into(), self.equalize.to_string().into());
-        settings.extend(self.look().mirror.map(|side| ("mirror".to_owned(), side.to_string().into())));
-        settings.extend(self.crop.map(|side| ("crop".to_owned(), i64::from(side).into())));
+        settings.extend(self.look().settings());
         if let Some(labels) = &self.labels {
             settings.insert("labels".into(), labels.display().to_string().into());
             settings.insert("columns".into(), self.columns.to_string().into());

@@ -10,20 +10,39 @@ use crate::Image;
 /// The largest centred square of the image, resized to `side` x `side` pixels at the image's depth.
 pub fn square(image: &Image, side: u32) -> Image {
     let cut = image.width().min(image.height());
-    let image = crop(image, cut);
-    if cut == side {
-        return image;
+    scaled(&crop(image, cut), side, side)
+}
+
+/// All of the image in a square of `side` pixels, black where its shape leaves room.
+pub fn fit(image: &Image, side: u32) -> Image {
+    let longer = image.width().max(image.height()).max(1);
+    let short = |length: u32| ((length * side + longer / 2) / longer).clamp(1, side);
+    let inner = scaled(image, short(image.width()), short(image.height()));
+    let (width, height) = (inner.width() as usize, inner.height() as usize);
+    let side = side as usize;
+    let mut pixels = vec![0; side * side];
+    let rows = pixels.chunks_exact_mut(side).skip((side - height) / 2);
+    for (target, source) in rows.zip(inner.pixels().chunks_exact(width)) {
+        target[(side - width) / 2..][..width].copy_from_slice(source);
+    }
+    Image::new(side as u32, side as u32, image.depth(), pixels)
+}
+
+/// The image resized to `width` x `height` pixels at its depth.
+fn scaled(image: &Image, width: u32, height: u32) -> Image {
+    if (image.width(), image.height()) == (width, height) {
+        return image.clone();
     }
     // Eight-bit values are spread over 16 bits, so that the filter's sums are not rounded twice.
     let (white, wide) = (u32::from(image.depth().white()), u32::from(u16::MAX));
     let source: Vec<U16> =
         image.pixels().iter().map(|p| U16::new((u32::from(*p) * wide / white) as u16)).collect();
-    let source = TypedImageRef::<U16>::new(cut, cut, &source).expect("as many pixels as declared");
-    let mut target = TypedImage::<U16>::new(side, side);
+    let source = TypedImageRef::<U16>::new(image.width(), image.height(), &source).expect("as many pixels as declared");
+    let mut target = TypedImage::<U16>::new(width, height);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
     Resizer::new().resize_typed(&source, &mut target, &options).expect("both are of one pixel type");
     let narrow = |p: &U16| ((u32::from(p.0) * white + wide / 2) / wide) as u16;
-    Image::new(side, side, image.depth(), target.pixels().iter().map(narrow).collect())
+    Image::new(width, height, image.depth(), target.pixels().iter().map(narrow).collect())
 }
 
 /// The centred `side` x `side` pixels of the image, or as many as there are.
@@ -49,6 +68,9 @@ mod tests {
         assert!(small.pixels().iter().all(|p| *p == 77));
         let ramp = Image::new(5, 1, Depth::Eight, vec![0, 1, 2, 3, 4]);
         assert_eq!(crop(&ramp, 1).pixels(), [2]);
+        let whole = fit(&flat, 18);
+        let row = |y: usize| &whole.pixels()[y * 18..(y + 1) * 18];
+        assert_eq!((row(3), row(4), row(13), row(14)), (&[0; 18][..], &[77; 18][..], &[77; 18][..], &[0; 18][..]));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Makes a collection beside its final name, and goes on where it was interrupted.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -25,7 +27,14 @@ pub struct Writer {
     out: PathBuf,
     staged: PathBuf,
     about: About,
+    /// Rows that an interrupted run has put, by file.
+    earlier: BTreeMap<String, Row>,
+    /// A line for each row that was put, so that what was found out of an image survives an interruption.
+    journal: Mutex<File>,
 }
+
+/// The journal's name in the unfinished folder.
+const JOURNAL: &str = "rows.jsonl";
 
 impl Writer {
     /// Begins a collection at `out`, or goes on with it; refuses a folder that holds something else.
@@ -59,7 +68,11 @@ impl Writer {
             let text = toml::to_string(&about).expect("plain values");
             write_whole(&toml, |file| file.write_all(text.as_bytes())).map_err(Error::unwritten(out))?;
         }
-        Ok(Begun::Open(Self { out: out.to_owned(), staged, about }))
+        let path = staged.join(JOURNAL);
+        let earlier = journalled(&path)?;
+        let journal = File::options().create(true).append(true).open(&path);
+        let journal = Mutex::new(journal.map_err(Error::unwritten(out))?);
+        Ok(Begun::Open(Self { out: out.to_owned(), staged, about, earlier, journal }))
     }
 
     /// Where an image of this split, grade and id stands.
@@ -84,20 +97,26 @@ impl Writer {
         // Not synced one by one, which would take longer than all else; `finish` syncs them.
         let part = beside(&path, "part");
         let written = fs::create_dir_all(folder)
-            .and_then(|()| fs::File::create(&part))
+            .and_then(|()| File::create(&part))
             .and_then(|mut file| file.write_all(&bytes))
             .and_then(|()| fs::rename(&part, &path));
-        written.map_err(Error::unwritten(&self.out.join(&row.file)))?;
-        Ok(Row { sha256, ..row })
+        let row = Row { sha256, ..row };
+        written.and_then(|()| self.note(&row)).map_err(Error::unwritten(&self.out.join(&row.file)))?;
+        Ok(row)
     }
 
-    /// The row with its hash, where an interrupted run has put its image already.
+    /// The row as an interrupted run has put it, with its flags and hash.
     pub fn found(&self, row: &Row) -> Option<Row> {
-        let path = self.staged.join(&row.file);
-        let bytes = fs::read(&path).ok()?;
+        let earlier = self.earlier.get(&row.file)?;
         // A power cut can leave a file that has its name and length but not its content.
-        png::read(&path).ok()?;
-        Some(Row { sha256: hex(&Sha256::digest(bytes)), ..row.clone() })
+        let bytes = fs::read(self.staged.join(&row.file)).ok()?;
+        (hex(&Sha256::digest(bytes)) == earlier.sha256).then(|| earlier.clone())
+    }
+
+    fn note(&self, row: &Row) -> std::io::Result<()> {
+        // The break comes first: it parts the line from one that a kill has cut short.
+        let line = "\n".to_owned() + &serde_json::to_string(row).expect("plain values");
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes())
     }
 
     /// Moves an image that was put to another place, which the returned row names.
@@ -139,6 +158,8 @@ impl Writer {
         }
         self.attach("manifest.csv", &table.into_inner().expect("memory takes all"))?;
         self.sync(&rows)?;
+        let journal = self.staged.join(JOURNAL);
+        fs::remove_file(&journal).map_err(Error::unwritten(&journal))?;
         let named = fs::rename(&self.staged, &self.out).and_then(|()| sync_folder(&self.out));
         named.map_err(Error::unwritten(&self.out))?;
         Collection::open(&self.out)
@@ -147,10 +168,21 @@ impl Writer {
     /// Makes the images durable before the folder gets its name.
     fn sync(&self, rows: &[Row]) -> Result<()> {
         rows.par_iter().try_for_each(|row| {
-            let synced = fs::File::open(self.staged.join(&row.file)).and_then(|file| file.sync_data());
+            let synced = File::open(self.staged.join(&row.file)).and_then(|file| file.sync_data());
             synced.map_err(Error::unwritten(&self.out.join(&row.file)))
         })
     }
+}
+
+/// The rows of a journal; a last line that a kill has cut short is none.
+fn journalled(path: &Path) -> Result<BTreeMap<String, Row>> {
+    let text = match fs::read(path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(Error::file(path)(error)),
+    };
+    let rows = text.lines().filter_map(|line| serde_json::from_str::<Row>(line).ok());
+    Ok(rows.map(|row| (row.file.clone(), row)).collect())
 }
 
 #[cfg(test)]

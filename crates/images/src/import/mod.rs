@@ -4,6 +4,7 @@ mod find;
 mod labels;
 mod name;
 mod report;
+mod sheet;
 mod split;
 mod survey;
 mod twins;
@@ -78,6 +79,7 @@ pub fn run(plan: &Plan, out: &Path, listener: Listener) -> Result<(Collection, R
         }
     };
     let results = convert_all((plan, about.size, about.depth), &writer, &survey.candidates, listener)?;
+    sheet::attach(plan, &writer, &about, (&survey.candidates, &results))?;
     match conclude(plan, &writer, survey, results) {
         Ok((rows, accounts, ignored, mut notes)) => {
             let mut report = Report::new(&about, &rows, accounts);
@@ -136,16 +138,15 @@ fn convert_all(
 ) -> Result<Vec<Converted>> {
     listener(Event::Begin { task: "importing", total: candidates.len() as u64, unit: "images" });
     let results = candidates.par_iter().map(|candidate| {
-        let row =
-            Row { file: place(&candidate.row), flags: flags(plan, size, candidate), ..candidate.row.clone() };
         listener(Event::Advance(1));
+        let row = Row { file: place(&candidate.row), ..candidate.row.clone() };
         if let Some(found) = writer.found(&row) {
             return Ok(Ok(found));
         }
         match source::read(&candidate.path) {
             Ok(image) => {
-                let image = plan.look.apply(deepest(image, depth), row.side);
-                writer.put(row, &resize::square(&image, size).at(depth)).map(Ok)
+                let (image, flags) = convert(plan, (size, depth), candidate, image);
+                writer.put(Row { flags, ..row }, &image).map(Ok)
             }
             Err(error) => Ok(Err(error.reason())),
         }
@@ -155,22 +156,20 @@ fn convert_all(
     results
 }
 
-/// The deeper of both depths carries equalisation and resizing.
-fn deepest(image: Image, depth: Depth) -> Image {
-    if depth == Depth::Sixteen { image.at(depth) } else { image }
-}
-
-/// What was done to an image that a reader might not expect.
-fn flags(plan: &Plan, size: u32, Candidate { header, row, .. }: &Candidate) -> String {
-    let across = header.width.min(header.height).min(plan.look.crop.unwrap_or(u32::MAX));
+/// The image as the collection holds it, and what was done to it that a reader might not expect.
+fn convert(plan: &Plan, (size, depth): (u32, Depth), candidate: &Candidate, image: Image) -> (Image, String) {
+    // The deeper of both depths carries equalisation and resizing.
+    let image = if depth == Depth::Sixteen { image.at(depth) } else { image };
+    let (image, done) = plan.look.apply(image, candidate.row.side);
     let all = [
-        ("colour", header.colour),
-        ("alpha", header.alpha),
-        ("cut", header.width != header.height),
-        ("enlarged", across < size),
-        ("mirrored", plan.look.mirrors(row.side)),
+        ("colour", candidate.header.colour),
+        ("alpha", candidate.header.alpha),
+        ("cut", image.width() != image.height()),
+        ("enlarged", image.width().min(image.height()) < size),
     ];
-    all.iter().filter(|(_, is)| *is).map(|(flag, _)| *flag).collect::<Vec<_>>().join(" ")
+    let flags = all.iter().filter(|(_, is)| *is).map(|(flag, _)| *flag).chain(done.flags());
+    let flags = flags.collect::<Vec<_>>().join(" ");
+    (resize::square(&image, size).at(depth), flags)
 }
 
 fn place(row: &Row) -> String {

@@ -1,0 +1,78 @@
+//! What the look does, on one sheet: some images before, and below each after.
+
+use doppelray_measures::rng::{Purpose, stream};
+
+use super::{Candidate, Converted, Plan, convert};
+use crate::collection::{About, Writer};
+use crate::error::Result;
+use crate::look::Look;
+use crate::{Depth, Image, png, resize, source};
+
+/// Images beside each other.
+const ACROSS: usize = 12;
+
+/// Width and height of one, in pixels.
+const CELL: usize = 112;
+
+/// Writes `look.png`: a row of sources over a row of what became of them, chosen at random; and two such rows of images
+/// that were mended (inverted, or their borders cut off), if there are any. Nothing where no look was asked for.
+pub(super) fn attach(
+    plan: &Plan,
+    writer: &Writer,
+    about: &About,
+    (candidates, results): (&[Candidate], &[Converted]),
+) -> Result<()> {
+    if plan.look == Look::default() {
+        return Ok(());
+    }
+    let good = |at: &usize| results[*at].is_ok();
+    let mended = |at: &usize| {
+        let flags = results[*at].as_ref().map_or("", |row| &row.flags);
+        flags.split(' ').any(|flag| matches!(flag, "inverted" | "borders"))
+    };
+    let all: Vec<usize> = (0..candidates.len()).filter(good).collect();
+    let mended: Vec<usize> = all.iter().copied().filter(mended).collect();
+    let mut sheet = Vec::new();
+    for (number, from) in [all, mended].into_iter().enumerate() {
+        let chosen = some(from, number as u64);
+        let pairs = chosen.into_iter().filter_map(|at| pair(plan, about, &candidates[at])).collect::<Vec<_>>();
+        if !pairs.is_empty() {
+            sheet.extend([0, 1].into_iter().flat_map(|which| strip(&pairs, which)));
+        }
+    }
+    let (width, height) = (ACROSS * CELL, sheet.len() / (ACROSS * CELL));
+    let mut bytes = Vec::new();
+    let image = Image::new(width as u32, height as u32, Depth::Eight, sheet);
+    png::encode(&image, &mut bytes).expect("memory takes all");
+    writer.attach("look.png", &bytes)
+}
+
+/// At most [`ACROSS`] of these, in order.
+fn some(mut from: Vec<usize>, number: u64) -> Vec<usize> {
+    let mut random = stream(0, Purpose::Gallery, number);
+    let mut chosen = Vec::new();
+    while chosen.len() < ACROSS && !from.is_empty() {
+        chosen.push(from.swap_remove(random.below(from.len())));
+    }
+    chosen.sort_unstable();
+    chosen
+}
+
+/// A source and what the collection has of it; `None` where it can no longer be read.
+fn pair(plan: &Plan, about: &About, candidate: &Candidate) -> Option<[Image; 2]> {
+    let before = source::read(&candidate.path).ok()?;
+    let (after, _) = convert(plan, (about.size, about.depth), candidate, before.clone());
+    Some([before, after].map(|image| resize::fit(&image.at(Depth::Eight), CELL as u32)))
+}
+
+/// One image of each pair, side by side.
+fn strip(pairs: &[[Image; 2]], which: usize) -> Vec<u16> {
+    let mut pixels = vec![0; ACROSS * CELL * CELL];
+    for (at, pair) in pairs.iter().enumerate() {
+        let source = pair[which].pixels().chunks_exact(CELL);
+        for (target, source) in pixels.chunks_exact_mut(ACROSS * CELL).zip(source) {
+            target[at * CELL..(at + 1) * CELL].copy_from_slice(source);
+        }
+    }
+    pixels
+}
