@@ -37,7 +37,8 @@ fn scaled(image: &Image, width: u32, height: u32) -> Image {
     let (white, wide) = (u32::from(image.depth().white()), u32::from(u16::MAX));
     let source: Vec<U16> =
         image.pixels().iter().map(|p| U16::new((u32::from(*p) * wide / white) as u16)).collect();
-    let source = TypedImageRef::<U16>::new(image.width(), image.height(), &source).expect("as many pixels as declared");
+    let source = TypedImageRef::<U16>::new(image.width(), image.height(), &source)
+        .expect("as many pixels as declared");
     let mut target = TypedImage::<U16>::new(width, height);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
     Resizer::new().resize_typed(&source, &mut target, &options).expect("both are of one pixel type");
@@ -70,7 +71,10 @@ mod tests {
         assert_eq!(crop(&ramp, 1).pixels(), [2]);
         let whole = fit(&flat, 18);
         let row = |y: usize| &whole.pixels()[y * 18..(y + 1) * 18];
-        assert_eq!((row(3), row(4), row(13), row(14)), (&[0; 18][..], &[77; 18][..], &[77; 18][..], &[0; 18][..]));
+        assert_eq!(
+            (row(3), row(4), row(13), row(14)),
+            (&[0; 18][..], &[77; 18][..], &[77; 18][..], &[0; 18][..])
+        );
     }
 
     #[test]

@@ -35,7 +35,8 @@ pub(super) fn attach(
     let mut sheet = Vec::new();
     for (number, from) in [all, mended].into_iter().enumerate() {
         let chosen = some(from, number as u64);
-        let pairs = chosen.into_iter().filter_map(|at| pair(plan, about, &candidates[at])).collect::<Vec<_>>();
+        let pairs =
+            chosen.into_iter().filter_map(|at| pair(plan, about, &candidates[at])).collect::<Vec<_>>();
         if !pairs.is_empty() {
             sheet.extend([0, 1].into_iter().flat_map(|which| strip(&pairs, which)));
         }

@@ -76,7 +76,9 @@ fn peeled(image: &Image, part: Part, side: From, scale: &Scale) -> Part {
         From::Left | From::Right => part.width,
         From::Top | From::Bottom => part.height,
     };
-    let Some(level) = (lines > 0).then(|| level(image, part, (side, 0), scale)).flatten() else { return part };
+    let Some(level) = (lines > 0).then(|| level(image, part, (side, 0), scale)).flatten() else {
+        return part;
+    };
     let blank = (0..lines).take_while(|at| is_level(image, part, (side, *at), (level, scale))).count() as u32;
     let range = scale.high - scale.low;
     let jumps = (blank..lines.min(blank + EDGE))
@@ -171,7 +173,9 @@ pub(super) mod tests {
 
     #[test]
     fn a_frame_is_cut_off_to_the_pixel_on_every_side_black_or_white() {
-        for (subject, frame) in [(1, [10, 0, 0, 0]), (2, [0, 25, 3, 0]), (3, [7, 8, 9, 10]), (4, [0, 0, 40, 40])] {
+        for (subject, frame) in
+            [(1, [10, 0, 0, 0]), (2, [0, 25, 3, 0]), (3, [7, 8, 9, 10]), (4, [0, 0, 40, 40])]
+        {
             for value in [0, u16::MAX] {
                 let padded = framed(&film(subject), frame, value);
                 let [left, _, top, _] = frame;
