@@ -62,7 +62,7 @@ pub(crate) struct Import {
     /// The side that all knees are shown as.
     #[arg(long, value_enum, default_value_t = MirrorArg::None)]
     mirror: MirrorArg,
-    /// A regular expression for names without their ending, with the groups (?<subject>...) and perhaps (?<side>...)
+    /// A regular expression for names without their ending, with the groups `(?<subject>...)` and perhaps `(?<side>...)`
     /// [default: a number with L or R behind it, as in 9003126L; other names are a subject each].
     #[arg(long, value_name = "REGEX")]
     pattern: Option<Pattern>,

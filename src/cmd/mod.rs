@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn docs_of_the_presets_are_what_the_program_takes() {
         let mut page =
-            "# Presets\n\nChange a setting by `--set key=value`, as in `--set adam.rate=1e-4`.\n".to_owned();
+            "# Presets\n\nChange a setting by `--set key=value`, as in `--set game.adam.rate=1e-4`.\n"
+                .to_owned();
         for (name, text) in PRESETS {
             page.push_str(&format!("\n## {name}\n\n```toml\n{text}```\n"));
         }

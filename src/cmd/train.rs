@@ -24,13 +24,16 @@ pub(crate) struct Train {
     /// The run's folder.
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
-    /// The settings to begin with: tiny (64 px, minutes) or paper (210 px, Prezja et al. 2022).
+    /// The settings to begin with: fast (224 px, the main one), tiny (64 px, minutes), or paper (210 px, Prezja et al. 2022).
     #[arg(long, default_value = "tiny")]
     preset: String,
     /// Learn only these grades: 0-1, or 2.
     #[arg(long, value_parser = super::range)]
     grades: Option<[u64; 2]>,
-    /// Replace a setting: adam.rate=1e-4. May be given often.
+    /// What convolutions multiply: f32, or mixed (bfloat16, with sums and weights in f32).
+    #[arg(long, value_parser = ["f32", "mixed"])]
+    precision: Option<String>,
+    /// Replace a setting: game.adam.rate=1e-4. May be given often.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// End after this many thousand images.
@@ -67,6 +70,7 @@ impl Train {
         if let Some([first, last]) = self.grades {
             changes.push(format!("grades={:?}", (first..=last).collect::<Vec<_>>()));
         }
+        changes.extend(self.precision.as_ref().map(|precision| format!("precision={precision:?}")));
         changes.extend(self.kimg.map(|kimg| format!("kimg={kimg:?}")));
         Settings::resolve(&self.preset, &changes).map_err(|e| Usage(e.to_string()).into())
     }

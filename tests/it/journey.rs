@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::fixture::Fixture;
 
 /// A tiny run: 16 steps, a tick every 4.
-const SMALL: &str = "--grades 0-1 --set size=32 --set generator.channels=[16,8] --set critic.channels=[8,16] \
+const SMALL: &str = "--grades 0-1 --set size=32 --set game.generator.channels=[16,8] --set game.critic.channels=[8,16] \
                      --set kimg=0.128 --set tick_kimg=0.032 --set snapshot_ticks=1";
 
 #[test]

@@ -8,7 +8,7 @@ fn the_command_line_is_refused_with_status_2() {
     lab.phantoms();
     for (line, reason) in [
         ("train knees --out run --preset huge", "choose one of tiny, paper"),
-        ("train knees --out run --set adam.rte=1", "there is no such key; there are"),
+        ("train knees --out run --set game.adam.rte=1", "there is no such key; there are"),
         ("train knees --out run --time soon", "is not a time like 90s, 20m or 3h"),
         ("sample run --out fakes --seeds 9-1", "is not a range like 0-4"),
         ("import nowhere --out x", "nowhere"),
@@ -44,7 +44,7 @@ fn a_wrong_folder_is_refused_with_status_1_and_the_mend() {
 fn a_collection_that_changed_since_training_began_is_refused() {
     let lab = Fixture::new("a_collection_that_changed_since_training");
     lab.phantoms();
-    let line = "train knees --out run --grades 0-1 --set size=32 --set generator.channels=[8] --set critic.channels=[8] --kimg 0.032";
+    let line = "train knees --out run --grades 0-1 --set size=32 --set game.generator.channels=[8] --set game.critic.channels=[8] --kimg 0.032";
     lab.succeed(line);
     let other = line.replace("--kimg", "--set seed=3 --kimg");
     assert!(lab.fail(1, &other).contains("was begun with seed = 0, now it is 3"));
@@ -57,7 +57,7 @@ fn a_collection_that_changed_since_training_began_is_refused() {
 fn a_damaged_model_is_refused_by_name() {
     let lab = Fixture::new("a_damaged_model_is_refused_by_name");
     lab.phantoms();
-    lab.succeed("train knees --out run --grades 0-1 --set size=32 --set generator.channels=[8] --set critic.channels=[8] --kimg 0.032");
+    lab.succeed("train knees --out run --grades 0-1 --set size=32 --set game.generator.channels=[8] --set game.critic.channels=[8] --kimg 0.032");
     let path = lab.path("run/model.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     for (name, damaged) in [

@@ -5,6 +5,7 @@ use burn::tensor::{Gradients, Tensor};
 use doppelray_kernels::passes::{self, AdamRule, AdamState};
 
 use crate::parameters::{Array, Parameters, Path, plain, replace, values};
+use crate::store::{below, under};
 
 /// Step size and decay rates.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -16,6 +17,14 @@ pub struct AdamConfig {
     pub beta_1: f32,
     /// Decay of the second moment.
     pub beta_2: f32,
+}
+
+impl AdamConfig {
+    /// Whether the values make sense.
+    pub(crate) fn holds(&self) -> bool {
+        let unit = 0.0..1.0;
+        self.rate > 0.0 && self.rate < 1.0 && unit.contains(&self.beta_1) && unit.contains(&self.beta_2)
+    }
 }
 
 /// Keeps the denominator from 0; Adam's usual value.
@@ -33,6 +42,18 @@ pub struct Adam {
 }
 
 impl Adam {
+    /// The moments by name, behind `prefix`.
+    pub(crate) fn state(&self, prefix: &str) -> impl Iterator<Item = (String, Array)> {
+        let first = under(&format!("{prefix}.first"), &self.first).collect::<Vec<_>>();
+        first.into_iter().chain(under(&format!("{prefix}.second"), &self.second).collect::<Vec<_>>())
+    }
+
+    /// The optimiser from its moments behind `prefix`, after `steps` steps.
+    pub(crate) fn restored(prefix: &str, state: &Parameters, steps: u64) -> Self {
+        let part = |name: &str| below(&format!("{prefix}.{name}"), state);
+        Self { steps, first: part("first"), second: part("second") }
+    }
+
     /// The module after one step down the gradients. Parameters without a gradient stay as they are.
     pub fn step<M: Module>(&mut self, config: AdamConfig, module: M, gradients: &Gradients) -> M {
         self.steps += 1;

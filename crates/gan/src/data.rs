@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use doppelray_images::progress::{Event, Listener};
 use doppelray_images::{Collection, Image, resize};
-use doppelray_measures::rng::{Purpose, stream};
+use doppelray_measures::rng::{Purpose, Stream, stream};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
@@ -62,16 +62,24 @@ impl Data {
 
     /// The real images of the `index`-th batch of a run with this seed.
     pub(crate) fn batch(&self, settings: &Settings, index: u64, device: &Device) -> Batch {
-        let mut draws = stream(settings.seed, Purpose::Batch, index);
-        let mut values = Vec::with_capacity(settings.batch * self.size * self.size);
-        let mut grades = Vec::with_capacity(settings.batch);
-        for _ in 0..settings.batch {
+        self.draw(settings.batch, stream(settings.seed, Purpose::Batch, index), device)
+    }
+
+    /// `count` real images that stand for all, `[count, 1, s, s]`.
+    pub(crate) fn some(&self, settings: &Settings, count: usize, device: &Device) -> Tensor<4> {
+        self.draw(count, stream(settings.seed, Purpose::Batch, u64::MAX), device).images
+    }
+
+    fn draw(&self, count: usize, mut draws: Stream, device: &Device) -> Batch {
+        let mut values = Vec::with_capacity(count * self.size * self.size);
+        let mut grades = Vec::with_capacity(count);
+        for _ in 0..count {
             let grade = draws.choose(&self.shares);
             let image = &self.grades[grade][draws.below(self.grades[grade].len())];
             values.extend(image.iter().map(|p| f32::from(*p) * (2.0 / 255.0) - 1.0));
             grades.push(grade);
         }
-        let data = TensorData::new(values, [settings.batch, 1, self.size, self.size]);
+        let data = TensorData::new(values, [count, 1, self.size, self.size]);
         Batch { images: Tensor::from_data(data, device), grades }
     }
 }

@@ -39,14 +39,14 @@ pub enum Error {
     /// A loss or penalty was not finite.
     #[error(
         "step {step}: {what} is not finite ({value}); the last good checkpoint, of step {good}, is kept in {}. \
-         A smaller adam.rate usually helps (--set adam.rate=...) in a new --out",
+         A smaller game.adam.rate usually helps (--set game.adam.rate=...) in a new --out",
         path.display()
     )]
     NotFinite {
         /// The step at which it happened.
         step: u64,
         /// Which number.
-        what: &'static str,
+        what: String,
         /// Its value.
         value: f64,
         /// The step of the checkpoint that is kept.

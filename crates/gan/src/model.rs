@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::networks::generator::Generator;
-use crate::parameters::{Init, Parameters, load, values};
+use crate::game;
+use crate::networks::Generator;
+use crate::parameters::{Parameters, values};
 use crate::settings::Settings;
 use crate::store;
 
@@ -47,7 +48,6 @@ pub struct Model {
     /// SHA-256 of its file.
     pub hash: String,
     generator: Generator,
-    device: Device,
 }
 
 /// Writes a model file.
@@ -67,8 +67,8 @@ impl Model {
         let bytes = std::fs::read(&file).map_err(Error::file(&file))?;
         let hash = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
         let generator =
-            build(&header.settings, &parameters).map_err(|reason| Error::content(&file, reason))?;
-        Ok(Self { header, hash, generator, device: Device::flex() })
+            game::generator(&header.settings, &parameters).map_err(|reason| Error::content(&file, reason))?;
+        Ok(Self { header, hash, generator })
     }
 
     /// The image of a grade and seed, 8 bit: a function of the model and these two alone.
@@ -81,35 +81,25 @@ impl Model {
             .iter()
             .position(|g| *g == grade)
             .ok_or_else(|| format!("the model learned the grades {:?}, not {grade}", settings.grades))?;
-        let latent = stream(seed, Purpose::SampleLatent, 0).normals(settings.generator.latent);
-        let image = draw(&self.generator, latent, &[position], &self.device);
-        Ok(image.into_iter().next().expect("one latent makes one image"))
+        Ok(draw(&self.generator, position, seed))
     }
 }
 
-/// Images of latents laid end to end, one for each grade's position.
-pub(crate) fn draw(
-    generator: &Generator,
-    latents: Vec<f32>,
-    grades: &[usize],
-    device: &Device,
-) -> Vec<Image> {
-    let count = grades.len();
-    let width = latents.len() / count;
-    let latents = Tensor::from_data(TensorData::new(latents, [count, width]), device);
-    let images = generator.forward(latents, grades);
-    let size = images.dims()[2];
-    let unit: Vec<f32> = values(images).iter().map(|v| (v + 1.0) * 0.5).collect();
-    unit.chunks_exact(size * size)
-        .map(|pixels| Image::from_unit(size as u32, size as u32, Depth::Eight, pixels))
-        .collect()
-}
-
-/// The generator of these settings with these parameters, off the tape.
-pub(crate) fn build(settings: &Settings, parameters: &Parameters) -> Result<Generator, String> {
-    let device = Device::flex();
-    let mut init = Init::new(settings.seed, Purpose::GeneratorWeights, &device);
-    load(settings.generator.init(&mut init, settings.grades.len(), settings.size), parameters)
+/// The image of a seed and of the grade at a position among those learned: one image, one forward pass.
+pub(crate) fn draw(generator: &Generator, grade: usize, seed: u64) -> Image {
+    let numbers = |purpose, count| {
+        let draws = stream(seed, purpose, 0).normals(count);
+        Tensor::<2>::from_data(TensorData::new(draws, [1, count]), &Device::flex())
+    };
+    let [latent, noise] = generator.inputs();
+    let image = generator.forward(
+        numbers(Purpose::SampleLatent, latent),
+        numbers(Purpose::SampleNoise, noise),
+        grade,
+    );
+    let size = image.dims()[2] as u32;
+    let unit: Vec<f32> = values(image).iter().map(|v| (v + 1.0) * 0.5).collect();
+    Image::from_unit(size, size, Depth::Eight, &unit)
 }
 
 fn find(path: &Path) -> Result<PathBuf> {

@@ -37,9 +37,19 @@ impl<'a> Init<'a> {
 
     /// Normal with mean 0 and the given deviation.
     pub fn normal<const D: usize>(&mut self, shape: [usize; D], deviation: f32) -> Param<Tensor<D>> {
+        self.normal_rows(shape, |_| deviation)
+    }
+
+    /// Normal with mean 0 and a deviation for each position along the first dimension.
+    pub fn normal_rows<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        deviation: impl Fn(usize) -> f32,
+    ) -> Param<Tensor<D>> {
         let mut draws = stream(self.seed, self.purpose, self.next);
         self.next += 1;
-        let values = draws.normals(shape.iter().product()).iter().map(|v| v * deviation).collect();
+        let (count, row) = (shape.iter().product(), shape[1..].iter().product::<usize>());
+        let values = draws.normals(count).iter().enumerate().map(|(i, v)| v * deviation(i / row)).collect();
         self.param(values, shape)
     }
 
@@ -51,6 +61,11 @@ impl<'a> Init<'a> {
     /// All 0.
     pub fn zeros<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<D>> {
         self.param(vec![0.0; shape.iter().product()], shape)
+    }
+
+    /// All 1.
+    pub fn ones<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<D>> {
+        self.param(vec![1.0; shape.iter().product()], shape)
     }
 
     fn param<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {

@@ -1,5 +1,6 @@
 //! The folder of a run: what it was begun with, its log, grids, snapshots.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -37,12 +38,9 @@ pub struct Tick {
     pub step: u64,
     /// Real images seen so far.
     pub images: u64,
-    /// Mean estimate of the Wasserstein distance since the tick before.
-    pub distance: f64,
-    /// Mean gradient penalty, before its weight.
-    pub penalty: f64,
-    /// Mean loss of the generator.
-    pub generator: f64,
+    /// Mean of each of the game's losses since the tick before.
+    #[serde(flatten)]
+    pub losses: BTreeMap<String, f64>,
     /// Real images a second since the session or the tick before began.
     pub images_per_second: f64,
     /// Peak resident memory of the process, in MiB; 0 where the system does not say.

@@ -6,14 +6,12 @@
 
 use std::path::Path;
 
-use burn::tensor::activation::relu;
-use burn::tensor::module::{conv2d, max_pool2d};
-use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::tensor::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::ops::{Precision, Window, convolution_bias_relu, max_pool};
 
 /// Mean of the channels in the images that the network was trained on.
 pub const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -87,50 +85,54 @@ impl SqueezeNet {
     /// Features of one grey image of [`SIDE`] x [`SIDE`] values in 0..1, row by row: [`WIDTH`] numbers.
     pub fn features(&self, pixels: Vec<f32>) -> Vec<f32> {
         let image = Tensor::<4>::from_data(TensorData::new(pixels, [1, 1, SIDE, SIDE]), &self.device);
-        let means: Tensor<4> = self.after_stem(self.grey.strided(image, 2)).mean_dim(2).mean_dim(3); // [1, 512, 1, 1]
+        let last = self.levels(self.grey.forward(image, STEM), Precision::F32).pop().expect("there are four");
+        let means: Tensor<4> = last.mean_dim(2).mean_dim(3); // [1, 512, 1, 1]
         means.into_data().convert::<f32>().try_to_vec().expect("just converted")
     }
 
     /// Normalised RGB `[b, 3, h, w]` to the last fire module's output `[b, 512, h', w']`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        self.after_stem(self.stem.strided(images, 2))
+        self.levels(self.stem.forward(images, STEM), Precision::F32).pop().expect("there are four")
     }
 
-    /// What follows the first convolution, `[b, 64, h, w]`.
-    fn after_stem(&self, x: Tensor<4>) -> Tensor<4> {
-        self.fires.iter().fold(relu(x), |x, fire| fire.forward(x))
+    /// Grey images `[b, 1, h, w]` in -1..1 to the maps before each pooling and at the end: 64, 128, 256 and 512
+    /// channels.
+    pub fn pyramid(&self, images: Tensor<4>, precision: Precision) -> Vec<Tensor<4>> {
+        self.levels(self.grey.forward((images + 1.0) * 0.5, STEM.precision(precision)), precision)
+    }
+
+    fn levels(&self, stem: Tensor<4>, precision: Precision) -> Vec<Tensor<4>> {
+        let mut levels = vec![stem];
+        for fire in &self.fires {
+            let x = levels.last_mut().expect("there is the stem");
+            if fire.pooled {
+                let next = fire.forward(max_pool(x.clone()), precision);
+                levels.push(next);
+            } else {
+                *x = fire.forward(x.clone(), precision);
+            }
+        }
+        levels
     }
 }
 
+/// How the first convolution moves.
+const STEM: Window = Window::new(2, 0);
+
 impl Conv {
-    /// `[b, in, h, w]` to `[b, out, h', w']`, no padding.
-    fn strided(&self, x: Tensor<4>, stride: usize) -> Tensor<4> {
-        self.with(x, ConvOptions::new([stride; 2], [0, 0], [1, 1], 1))
-    }
-
-    /// The same with a kernel that keeps the size, and a ReLU.
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let padding = self.weight.dims()[2] / 2;
-        relu(self.with(x, ConvOptions::new([1, 1], [padding; 2], [1, 1], 1)))
-    }
-
-    fn with(&self, x: Tensor<4>, options: ConvOptions<2>) -> Tensor<4> {
-        conv2d(x, self.weight.clone(), Some(self.bias.clone()), options)
+    /// `[b, in, h, w]` to `[b, out, h', w']`, then ReLU.
+    fn forward(&self, x: Tensor<4>, window: Window) -> Tensor<4> {
+        convolution_bias_relu(x, self.weight.clone(), self.bias.clone(), window, 0.0)
     }
 }
 
 impl Fire {
-    /// `[b, in, h, w]` to `[b, narrow + wide, h', w']`.
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = if self.pooled { halved(x) } else { x };
-        let x = self.squeeze.forward(x);
-        Tensor::cat(vec![self.narrow.forward(x.clone()), self.wide.forward(x)], 1)
+    /// `[b, in, h, w]` to `[b, narrow + wide, h, w]`.
+    fn forward(&self, x: Tensor<4>, precision: Precision) -> Tensor<4> {
+        let [point, same] = [Window::new(1, 0), Window::new(1, 1)].map(|window| window.precision(precision));
+        let x = self.squeeze.forward(x, point);
+        Tensor::cat(vec![self.narrow.forward(x.clone(), point), self.wide.forward(x, same)], 1)
     }
-}
-
-/// Maxima of 3 x 3 at every second place, the last row and column kept (torchvision's `ceil_mode`).
-fn halved(x: Tensor<4>) -> Tensor<4> {
-    max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_ceil_mode(true))
 }
 
 /// A weights file that is trusted in nothing.
@@ -228,7 +230,7 @@ mod tests {
         let file =
             Weights { path: &weights, file: SafeTensors::deserialize(&bytes).unwrap(), device: &device };
         let classifier = file.conv("classifier.1", [1000, WIDTH, 1, 1]).unwrap();
-        let scores = classifier.forward(net.forward(images)).mean_dim(2).mean_dim(3);
+        let scores = classifier.forward(net.forward(images), Window::new(1, 0)).mean_dim(2).mean_dim(3);
         let scores: Vec<f32> = scores.into_data().try_to_vec().unwrap();
         let error = scores.iter().zip(npy(&logits)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         println!("largest difference {error:e}");

@@ -6,10 +6,11 @@ use doppelray_measures::rng::{Purpose, stream};
 
 use crate::adam::Adam;
 use crate::checkpoint::{Checkpoint, Position};
+use crate::game::{GameConfig, wasserstein};
 use crate::networks::critic::{Critic, CriticConfig};
 use crate::networks::generator::GeneratorConfig;
-use crate::parameters::{Init, Path, collect, load};
-use crate::{Settings, game, model};
+use crate::parameters::{Init, Path, collect, load, values};
+use crate::{Settings, model};
 
 /// Odd sizes on the way (21, 10, 5, 2), so that the transposed maps must restore them.
 const SIZE: usize = 21;
@@ -45,7 +46,7 @@ fn the_penalty_gradient_agrees_with_finite_differences_in_double_precision() {
     let device = Device::flex().autodiff();
     let critic = critic(&device).map(&mut Double);
     let images = images(&device).cast(DType::F64);
-    let penalty = |critic: &Critic| game::penalty(critic, images.clone(), &GRADES);
+    let penalty = |critic: &Critic| wasserstein::penalty(critic, images.clone(), &GRADES);
     let tape = penalty(&critic).backward();
     for name in ["convs.0.weight", "convs.1.weight", "convs.2.weight", "direction", "turn"] {
         for position in [0, 7, 19] {
@@ -83,7 +84,7 @@ fn the_penalty_and_its_gradients_are_those_of_double_backward_in_pytorch() {
     let critic = load(critic(&device), &parameters).unwrap();
     let images =
         TensorData::new(ramp(GRADES.len() * SIZE * SIZE, 53, 101, 3.0), [GRADES.len(), 1, SIZE, SIZE]);
-    let penalty = game::penalty(&critic, Tensor::from_data(images, &device), &GRADES);
+    let penalty = wasserstein::penalty(&critic, Tensor::from_data(images, &device), &GRADES);
     let expected = golden["penalty"].as_f64().unwrap();
     let found = f64::from(penalty.clone().into_scalar::<f32>());
     // Single against double precision: a few hundred roundings of 6e-8.
@@ -168,26 +169,21 @@ fn an_image_depends_on_its_latent_and_grade_and_not_on_its_batch() {
     let device = Device::flex();
     let config = GeneratorConfig { latent: 8, embedding: 4, channels: vec![12, 8, 8] };
     let generator = config.init(&mut Init::new(1, Purpose::GeneratorWeights, &device), 5, 30);
-    let latents = stream(2, Purpose::SampleLatent, 0).normals(3 * 8);
-    let together = model::draw(&generator, latents.clone(), &[0, 3, 4], &device);
-    let alone = model::draw(&generator, latents[8..16].to_vec(), &[3], &device);
-    assert_eq!((together[1].width(), together[1].height()), (30, 30));
-    assert_eq!(together[1], alone[0]);
-    assert_ne!(model::draw(&generator, latents[8..16].to_vec(), &[4], &device), alone);
+    let latents = |values: &[f32]| {
+        Tensor::<2>::from_data(TensorData::new(values.to_vec(), [values.len() / 8, 8]), &device)
+    };
+    let draws = stream(2, Purpose::SampleLatent, 0).normals(3 * 8);
+    let together = values(generator.forward(latents(&draws), &[0, 3, 4]));
+    let alone = values(generator.forward(latents(&draws[8..16]), &[3]));
+    assert_eq!(together.len(), 3 * 900);
+    assert_eq!(together[900..1800], alone);
+    assert_ne!(values(generator.forward(latents(&draws[8..16]), &[4])), alone);
 }
 
 fn checkpoint(step: u64) -> Checkpoint {
-    let parameters = collect(&critic(&Device::flex()));
     let mut position = Position::start("data");
     position.step = step;
-    Checkpoint {
-        position,
-        generator: parameters.clone(),
-        critic: parameters.clone(),
-        average: parameters.clone(),
-        generator_adam: Adam { steps: 3, first: parameters.clone(), second: parameters.clone() },
-        critic_adam: Adam::default(),
-    }
+    Checkpoint { position, state: collect(&critic(&Device::flex())) }
 }
 
 #[test]
@@ -198,8 +194,8 @@ fn a_checkpoint_comes_back_whole_and_a_truncated_one_falls_back_to_the_one_befor
     checkpoint(2).write(folder.path()).unwrap();
     let (newest, trouble) = Checkpoint::read(folder.path()).unwrap().unwrap();
     assert!(trouble.is_none());
-    assert_eq!((newest.position.step, newest.generator_adam.steps), (2, 3));
-    assert_eq!(newest.generator, checkpoint(2).generator);
+    assert_eq!(newest.position.step, 2);
+    assert_eq!(newest.state, checkpoint(2).state);
     let path = folder.path().join("newest.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     doppelray_images::files::write_whole(&path, |out| out.write_all(&bytes[..bytes.len() / 2])).unwrap();
@@ -212,15 +208,16 @@ fn a_checkpoint_comes_back_whole_and_a_truncated_one_falls_back_to_the_one_befor
 fn a_model_of_another_shape_is_refused_with_tensor_and_shapes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
-    let small = Settings::resolve("tiny", &["generator.channels=[8, 8]".into()]).unwrap();
+    let small = Settings::resolve("tiny", &["game.generator.channels=[8, 8]".into()]).unwrap();
     let device = Device::flex();
     let mut init = Init::new(0, Purpose::GeneratorWeights, &device);
-    let average = collect(&small.generator.init(&mut init, 5, 64));
+    let GameConfig::Wasserstein(config) = &small.game else { panic!("tiny plays Wasserstein") };
+    let average = collect(&config.generator.init(&mut init, 5, 64));
     model::write(&path, &model::Header::new(&small, 0, "data", &[1; 5]), &average).unwrap();
     let drawn = model::Model::open(&path).unwrap();
     assert_eq!(drawn.draw(2, 9).unwrap(), drawn.draw(2, 9).unwrap());
     assert!(drawn.draw(7, 9).unwrap_err().contains("not 7"));
-    let other = Settings::resolve("tiny", &["generator.channels=[8, 16]".into()]).unwrap();
+    let other = Settings::resolve("tiny", &["game.generator.channels=[8, 16]".into()]).unwrap();
     model::write(&path, &model::Header::new(&other, 0, "data", &[1; 5]), &average).unwrap();
     let message = model::Model::open(&path).err().unwrap().to_string();
     assert!(message.contains("tensor `") && message.contains(", expected ["), "{message}");

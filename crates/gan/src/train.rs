@@ -1,28 +1,21 @@
 //! The training loop: steps, ticks, checkpoints; exact to resume.
 //!
-//! Every random number is keyed by the step that uses it, so the state between two steps is the parameters, the
-//! moments, and the step itself.
+//! Every random number is keyed by the step that uses it, so what resumes is the game's state and the step itself.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
 use doppelray_images::Collection;
 use doppelray_images::progress::{Event, Listener};
-use doppelray_measures::rng::{Purpose, stream};
+use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::adam::{Adam, follow};
-use crate::checkpoint::{Checkpoint, Position, Sums};
+use crate::checkpoint::{Checkpoint, Position};
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::game::{self, Pair};
-use crate::model::{self, Header, build, draw};
-use crate::networks::critic::Critic;
-use crate::networks::generator::Generator;
-use crate::parameters::{Init, Parameters, collect, load, values};
+use crate::game::{self, Game};
+use crate::model::{self, Header};
 use crate::run::{Config, Run, Tick};
 use crate::settings::Settings;
 
@@ -77,11 +70,7 @@ struct Session<'a> {
     settings: &'a Settings,
     data: Data,
     listener: Listener<'a>,
-    device: Device,
-    generator: Generator,
-    critic: Critic,
-    average: Parameters,
-    adams: [Adam; 2],
+    game: Box<dyn Game>,
     position: Position,
     clock: Clock,
 }
@@ -102,30 +91,21 @@ impl Clock {
 
 impl<'a> Session<'a> {
     fn begin(run: Run, settings: &'a Settings, data: Data, listener: Listener<'a>) -> Result<Self> {
-        let device = Device::flex().autodiff();
-        let grades = settings.grades.len();
-        let mut init = Init::new(settings.seed, Purpose::GeneratorWeights, &device);
-        let mut generator = settings.generator.init(&mut init, grades, settings.size);
-        let mut init = Init::new(settings.seed, Purpose::CriticWeights, &device);
-        let mut critic = settings.critic.init(&mut init, grades, settings.size);
-        let mut average = collect(&generator);
-        let mut adams = [Adam::default(), Adam::default()];
+        let mut game = game::begin(settings, &data)?;
         let mut position = Position::start(&data.hash);
         if let Some((saved, trouble)) = Checkpoint::read(&run.checkpoints())? {
             if let Some(trouble) = trouble {
                 listener(Event::Note(format!("going on from the checkpoint before: {trouble}")));
             }
-            let fit = |reason: String| Error::content(&run.checkpoints(), reason);
-            generator = load(generator, &saved.generator).map_err(fit)?;
-            critic = load(critic, &saved.critic).map_err(fit)?;
-            (average, position) = (saved.average, saved.position);
-            adams = [saved.generator_adam, saved.critic_adam];
+            position = saved.position;
+            game.restore(&saved.state, position.step)
+                .map_err(|reason| Error::content(&run.checkpoints(), reason))?;
             listener(Event::Note(format!("going on from step {}", position.step)));
         }
         run.rewind_log(position.step)?;
         let now = Instant::now();
         let clock = Clock { began: now, before: position.seconds, tick: now, tick_step: position.step };
-        Ok(Self { run, settings, data, listener, device, generator, critic, average, adams, position, clock })
+        Ok(Self { run, settings, data, listener, game, position, clock })
     }
 
     fn go(&mut self, stop: Stop) -> Result<Summary> {
@@ -161,90 +141,42 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Some steps of the critic and one of the generator.
     fn step(&mut self) -> Result<()> {
-        let (settings, step) = (self.settings, self.position.step);
-        let mut grades = Vec::new();
-        for turn in 0..settings.critic_steps {
-            let index = step * settings.critic_steps + turn;
-            grades = self.critic_step(index)?;
+        for (name, value) in self.game.step(&self.data, self.position.step) {
+            if !value.is_finite() {
+                return Err(self.not_finite(name, value));
+            }
+            *self.position.sums.entry(name.to_owned()).or_default() += value;
         }
-        let latents = self.latents(Purpose::GeneratorLatent, step, &self.device);
-        let frozen = self.critic.clone().no_grad();
-        let (loss, gradients) = game::generator(&self.generator, &frozen, latents, &grades);
-        self.finite("the generator's loss", loss)?;
-        self.generator = self.adams[0].step(settings.adam, self.generator.clone(), &gradients);
-        // Early on the average must not remember the random beginning.
-        let ramp = (1.0 + step as f32) / (10.0 + step as f32);
-        follow(&mut self.average, &collect(&self.generator), settings.ema_decay().min(ramp));
-        self.position.sums.generator += loss;
-        self.position.sums.steps += 1;
+        self.position.tick_steps += 1;
         self.position.step += 1;
         Ok(())
     }
 
-    fn critic_step(&mut self, index: u64) -> Result<Vec<usize>> {
-        let settings = self.settings;
-        let batch = self.data.batch(settings, index, &self.device);
-        let plain = Device::flex();
-        let fake =
-            self.generator.valid().forward(self.latents(Purpose::CriticLatent, index, &plain), &batch.grades);
-        let shares = stream(settings.seed, Purpose::Interpolate, index).uniforms(settings.batch);
-        let between = TensorData::new(shares, [settings.batch, 1, 1, 1]);
-        let pair = Pair {
-            real: batch.images,
-            fake: Tensor::from_data(TensorData::new(values(fake.clone()), fake.dims()), &self.device),
-            grades: &batch.grades,
-            between: Tensor::from_data(between, &self.device),
-        };
-        let (losses, gradients) = game::critic(&self.critic, pair, settings.penalty);
-        self.finite("the critic's distance", losses.distance)?;
-        self.finite("the gradient penalty", losses.penalty)?;
-        self.critic = self.adams[1].step(settings.adam, self.critic.clone(), &gradients);
-        self.position.sums.distance += losses.distance;
-        self.position.sums.penalty += losses.penalty;
-        Ok(batch.grades)
-    }
-
-    fn latents(&self, purpose: Purpose, index: u64, device: &Device) -> Tensor<2> {
-        let shape = [self.settings.batch, self.settings.generator.latent];
-        let draws = stream(self.settings.seed, purpose, index).normals(shape[0] * shape[1]);
-        Tensor::from_data(TensorData::new(draws, shape), device)
-    }
-
-    fn finite(&self, what: &'static str, value: f64) -> Result<()> {
-        if value.is_finite() {
-            return Ok(());
-        }
+    fn not_finite(&self, loss: &str, value: f64) -> Error {
         let path = self.run.checkpoints();
-        let good = Checkpoint::read(&path)?.map_or(0, |(checkpoint, _)| checkpoint.position.step);
-        Err(Error::NotFinite { step: self.position.step, what, value, good, path })
+        let good =
+            Checkpoint::read(&path).ok().flatten().map_or(0, |(checkpoint, _)| checkpoint.position.step);
+        Error::NotFinite { step: self.position.step, what: format!("the loss `{loss}`"), value, good, path }
     }
 
     fn tick(&mut self) -> Result<()> {
         let images = self.settings.seen(self.position.step);
-        let Sums { steps, distance, penalty, generator } = std::mem::take(&mut self.position.sums);
-        let turns = (steps * self.settings.critic_steps).max(1) as f64;
+        let steps = std::mem::take(&mut self.position.tick_steps).max(1) as f64;
+        let sums = std::mem::take(&mut self.position.sums);
         let since = self.settings.seen(self.position.step - self.clock.tick_step);
         let tick = Tick {
             step: self.position.step,
             images,
-            distance: distance / turns,
-            penalty: penalty / turns,
-            generator: generator / steps.max(1) as f64,
+            losses: sums.into_iter().map(|(name, sum)| (name, sum / steps)).collect(),
             images_per_second: since as f64 / self.clock.tick.elapsed().as_secs_f64(),
             memory_mib: peak_memory(),
             seconds: self.clock.seconds(),
         };
         self.run.log(&tick)?;
-        (self.listener)(Event::Note(format!(
-            "{:.1} kimg  distance {:.3}  penalty {:.4}  generator {:.3}  {:.1} images/s",
-            images as f64 / 1000.0,
-            tick.distance,
-            tick.penalty,
-            tick.generator,
-            tick.images_per_second
-        )));
+        let losses: String = tick.losses.iter().map(|(name, loss)| format!("{name} {loss:.3}  ")).collect();
+        let (thousands, speed) = (images as f64 / 1000.0, tick.images_per_second);
+        (self.listener)(Event::Note(format!("{thousands:.1} kimg  {losses}{speed:.1} images/s")));
         let kimg = images / 1000;
         self.run.grid(kimg, &self.samples()?, COLUMNS)?;
         if (self.position.step / self.settings.tick_steps()).is_multiple_of(self.settings.snapshot_ticks) {
@@ -256,17 +188,12 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// The same latents each tick, a row a grade.
+    /// The same seeds each tick, a row a grade.
     fn samples(&self) -> Result<Vec<doppelray_images::Image>> {
-        let settings = self.settings;
-        let generator = build(settings, &self.average).map_err(Error::Setting)?;
-        let plain = Device::flex();
-        let row = |grade: usize| {
-            let latents =
-                stream(settings.seed, Purpose::Gallery, 0).normals(COLUMNS * settings.generator.latent);
-            draw(&generator, latents, &[grade; COLUMNS], &plain)
-        };
-        Ok((0..settings.grades.len()).flat_map(row).collect())
+        let generator = game::generator(self.settings, self.game.average()).map_err(Error::Setting)?;
+        let row = |grade: usize| (0..COLUMNS as u64).map(move |seed| (grade, seed));
+        let places: Vec<(usize, u64)> = (0..self.settings.grades.len()).flat_map(row).collect();
+        Ok(places.par_iter().map(|(grade, seed)| model::draw(&generator, *grade, *seed)).collect())
     }
 
     fn write_model(&self, path: &Path) -> Result<()> {
@@ -274,21 +201,13 @@ impl<'a> Session<'a> {
         model::write(
             path,
             &Header::new(self.settings, seen, &self.data.hash, &self.data.counts),
-            &self.average,
+            self.game.average(),
         )
     }
 
     fn save(&mut self) -> Result<()> {
         self.position.seconds = self.clock.seconds();
-        let [generator_adam, critic_adam] = self.adams.clone();
-        let checkpoint = Checkpoint {
-            position: self.position.clone(),
-            generator: collect(&self.generator),
-            critic: collect(&self.critic),
-            average: self.average.clone(),
-            generator_adam,
-            critic_adam,
-        };
+        let checkpoint = Checkpoint { position: self.position.clone(), state: self.game.state() };
         checkpoint.write(&self.run.checkpoints())
     }
 }

@@ -29,7 +29,7 @@ pub enum Purpose {
     SampleLatent = 7,
     /// The grade of a synthetic image; index = the image's seed.
     SampleGrade = 8,
-    /// Noise inside the generator; index = the image's seed or the step.
+    /// Noise inside the generator in training; index = the step.
     GeneratorNoise = 9,
     /// Assignment of subjects to splits; index = a hash of the subject.
     Split = 10,
@@ -49,6 +49,8 @@ pub enum Purpose {
     Projection = 17,
     /// Differentiable augmentation; index = the step.
     Augment = 18,
+    /// Noise inside the generator of a synthetic image; index = always 0, the seed is the image's.
+    SampleNoise = 19,
 }
 
 /// An endless sequence of random numbers, fixed by its key.

@@ -6,12 +6,13 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::tanh;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use doppelray_measures::rng::Purpose;
 use serde::{Deserialize, Serialize};
 
 use super::{Conv, SLOPE, haar};
 use crate::ops::leaky_relu;
-use crate::parameters::Init;
+use crate::parameters::{Init, Parameters, load};
 
 /// Shape of the generator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,9 +57,25 @@ impl GeneratorConfig {
             size,
         }
     }
+
+    /// The same with given parameters, off the tape.
+    pub(crate) fn restore(
+        &self,
+        grades: usize,
+        size: usize,
+        parameters: &Parameters,
+    ) -> Result<Generator, String> {
+        let device = Device::flex();
+        load(self.init(&mut Init::new(0, Purpose::GeneratorWeights, &device), grades, size), parameters)
+    }
 }
 
 impl Generator {
+    /// Numbers in a latent.
+    pub(crate) fn latent(&self) -> usize {
+        self.seed.val().dims()[0] - self.embedding.val().dims()[1]
+    }
+
     /// Latents `[b, latent]` and grades (positions among those trained), to images `[b, 1, size, size]` in -1..1.
     pub fn forward(&self, latents: Tensor<2>, grades: &[usize]) -> Tensor<4> {
         let batch = latents.dims()[0];

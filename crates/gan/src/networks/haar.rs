@@ -1,6 +1,18 @@
 //! The two-dimensional Haar transform: an image as four sub-bands of half its size.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
+
+use crate::ops::{Window, convolution};
+
+/// The image `[b, 1, 2h, 2w]` as four sub-bands `[b, 4, h, w]` in the order of [`inverse`]: the mean of each square
+/// of 2x2, and its details as plain sums and differences; each times its own factor.
+pub fn forward(image: Tensor<4>, factors: [f32; 4]) -> Tensor<4> {
+    const SIGNS: [[f32; 4]; 4] =
+        [[0.25; 4], [1.0, 1.0, -1.0, -1.0], [1.0, -1.0, 1.0, -1.0], [1.0, -1.0, -1.0, 1.0]];
+    let filters: Vec<f32> = SIGNS.iter().zip(factors).flat_map(|(signs, f)| signs.map(|s| s * f)).collect();
+    let filters = Tensor::from_data(TensorData::new(filters, [4, 1, 2, 2]), &image.device());
+    convolution(image, filters, Window::new(2, 0))
+}
 
 /// Four sub-bands (mean, and horizontal, vertical and diagonal detail), `[b, 4, h, w]`, to the image `[b, 1, 2h, 2w]`.
 ///

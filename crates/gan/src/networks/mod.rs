@@ -1,6 +1,7 @@
 //! Networks: each file one network, read like its paper, shapes at the line's end.
 
 pub mod critic;
+pub mod fast;
 pub mod generator;
 pub mod haar;
 
@@ -9,6 +10,33 @@ use burn::tensor::Tensor;
 
 use crate::ops::{Window, convolution, transposed_convolution};
 use crate::parameters::Init;
+
+/// A trained generator of any game.
+#[derive(Debug)]
+pub(crate) enum Generator {
+    /// Without batch statistics and noise.
+    Plain(generator::Generator),
+    /// The projected game's.
+    Fast(Box<fast::generator::FastGenerator>),
+}
+
+impl Generator {
+    /// How many standard normal numbers an image is made of: in its latent, and as noise.
+    pub(crate) fn inputs(&self) -> [usize; 2] {
+        match self {
+            Self::Plain(generator) => [generator.latent(), 0],
+            Self::Fast(generator) => generator.inputs(),
+        }
+    }
+
+    /// One image `[1, 1, s, s]` in -1..1 of a latent `[1, z]`, noise `[1, n]` and a grade's position.
+    pub(crate) fn forward(&self, latent: Tensor<2>, noise: Tensor<2>, grade: usize) -> Tensor<4> {
+        match self {
+            Self::Plain(generator) => generator.forward(latent, &[grade]),
+            Self::Fast(generator) => generator.draw(latent, noise, grade),
+        }
+    }
+}
 
 /// Slope of leaky ReLU below 0, everywhere.
 pub(crate) const SLOPE: f32 = 0.2;

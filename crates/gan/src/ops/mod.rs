@@ -5,11 +5,13 @@
 //! makes of it. Gradients are again operations off the tape: burn is first-order.
 
 mod activation;
+mod augmentation;
 mod convolution;
 mod normalisation;
 mod resampling;
 
 pub use activation::{glu, leaky_relu, leaky_relu_mask};
+pub use augmentation::augment;
 pub use convolution::{Precision, Window, convolution, convolution_bias_relu, transposed_convolution};
 pub use normalisation::{affine, normalise};
 pub use resampling::{max_pool, resize, upsample};

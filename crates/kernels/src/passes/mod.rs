@@ -2,6 +2,7 @@
 
 mod activation;
 mod adam;
+mod augment;
 mod glu;
 mod normalise;
 mod pool;
@@ -10,6 +11,7 @@ mod upsample;
 
 pub use activation::{leaky_relu, leaky_relu_gradient, leaky_relu_gradient_sums};
 pub use adam::{AdamRule, AdamState, adam_step, follow};
+pub use augment::{Change, augment, augment_gradient};
 pub use glu::{glu, glu_gradient};
 pub use normalise::{
     Channels, Gradients, Moments, Normalisation, affine, affine_gradient, moments, normalise,

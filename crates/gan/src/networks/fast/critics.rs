@@ -1,0 +1,212 @@
+//! The critics: a light one on each level of projected features, and one on the image's Haar sub-bands.
+//!
+//! Strided 4x4 convolutions with spectral and batch normalisation, the deviation within groups of the batch as one more
+//! channel (Karras et al. 2018), and the grade by projection at every position (Miyato and Koyama 2018).
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::networks::SLOPE;
+use crate::networks::generator::rows;
+use crate::ops::{self, Precision, Window, convolution, leaky_relu};
+use crate::parameters::{Init, replace, values};
+use crate::settings::widths_fit;
+
+/// Shape of the critics and of what they look at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CriticsConfig {
+    /// Channels to which each level of features is mixed.
+    pub mixed: Vec<usize>,
+    /// Output channels of each critic's strided convolutions, a critic a level.
+    pub features: Vec<Vec<usize>>,
+    /// Those of the critic on the sub-bands.
+    pub bands: Vec<usize>,
+}
+
+impl CriticsConfig {
+    /// The first rule that these settings break for features of `levels` levels.
+    pub(crate) fn check(&self, levels: usize) -> Option<&'static str> {
+        let rules = [
+            (
+                self.mixed.len() == levels && widths_fit(&self.mixed),
+                "game.critics.mixed: a width a level, each 1..=4096",
+            ),
+            (
+                self.features.len() == levels && self.features.iter().all(|w| widths_fit(w)),
+                "game.critics.features: a list a level, each width 1..=4096",
+            ),
+            (widths_fit(&self.bands), "game.critics.bands: each 1..=4096"),
+        ];
+        rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| *rule)
+    }
+
+    /// Critics of images of `grades` grades.
+    pub fn init(&self, init: &mut Init, grades: usize) -> Critics {
+        let inputs = self.mixed.iter().chain(&[4]);
+        let widths = self.features.iter().chain([&self.bands]);
+        let critics = inputs.zip(widths).map(|(i, w)| LevelCritic::new(init, *i, w, grades)).collect();
+        let mut critics = Critics { critics };
+        (0..SETTLING).for_each(|_| critics = critics.clone().turned());
+        critics
+    }
+}
+
+/// The critics of all levels.
+#[derive(Module, Debug)]
+pub struct Critics {
+    critics: Vec<LevelCritic>,
+}
+
+/// Steps of the power iteration before training; PyTorch's.
+const SETTLING: usize = 15;
+
+impl Critics {
+    /// Maps of each level, `[b, c, h, w]`, and the grades, to scores of each level's positions, `[b, 1, h', w']`.
+    pub fn forward(&self, levels: &[Tensor<4>], grades: &[usize], precision: Precision) -> Vec<Tensor<4>> {
+        let of = |(critic, x): (&LevelCritic, &Tensor<4>)| critic.forward(x.clone(), grades, precision);
+        self.critics.iter().zip(levels).map(of).collect()
+    }
+
+    /// The critics after one step of the power iteration for their largest singular values.
+    pub(crate) fn turned(mut self) -> Self {
+        for critic in &mut self.critics {
+            let halvings = critic.halvings.iter_mut().map(|h| &mut h.weight);
+            halvings
+                .chain([&mut critic.head, &mut critic.score, &mut critic.grades])
+                .for_each(Spectral::turn);
+        }
+        self
+    }
+}
+
+/// The critic of one level.
+#[derive(Module, Debug)]
+struct LevelCritic {
+    halvings: Vec<Halving>,
+    head: Spectral,
+    head_bias: Param<Tensor<1>>,
+    score: Spectral,
+    score_bias: Param<Tensor<1>>,
+    grades: Spectral,
+}
+
+/// Images whose deviation from each other is measured together.
+pub(crate) const GROUP: usize = 4;
+
+impl LevelCritic {
+    fn new(init: &mut Init, inputs: usize, widths: &[usize], grades: usize) -> Self {
+        let last = *widths.last().expect("settings were checked");
+        let pairs = std::iter::once(&inputs).chain(widths).zip(widths);
+        Self {
+            halvings: pairs.map(|(i, o)| Halving::new(init, [*i, *o])).collect(),
+            head: Spectral::new(init, [last, last + 1, 3, 3]),
+            head_bias: init.zeros([last]),
+            score: Spectral::new(init, [1, last, 1, 1]),
+            score_bias: init.zeros([1]),
+            grades: Spectral::new(init, [grades, last, 1, 1]),
+        }
+    }
+
+    /// `[b, c, h, w]` to `[b, 1, h', w']`.
+    fn forward(&self, x: Tensor<4>, grades: &[usize], precision: Precision) -> Tensor<4> {
+        let x = self.halvings.iter().fold(x, |x, halving| halving.forward(x, precision));
+        let x = Tensor::cat(vec![x.clone(), deviation(x)], 1); // [b, c + 1, h', w']
+        let same = Window::new(1, 1).precision(precision);
+        let x = ops::convolution_bias_relu(x, self.head.normal(), self.head_bias.val(), same, SLOPE);
+        let [batch, channels, _, _] = x.dims();
+        let table: Tensor<2> = self.grades.normal().flatten::<2>(1, 3);
+        let shared: Tensor<2> = self.score.normal().flatten::<2>(1, 3); // [1, c]
+        let direction = (rows(&table, grades) + shared).reshape([batch, channels, 1, 1]);
+        (x * direction).sum_dim(1) + self.score_bias.val().reshape([1, 1, 1, 1])
+    }
+}
+
+/// The mean standard deviation of each value within its group of the batch, spread over a map, `[b, 1, h, w]`.
+fn deviation(x: Tensor<4>) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    let groups: Tensor<3> = x.reshape([batch / GROUP, GROUP, channels * height * width]);
+    let centred = groups.clone() - groups.mean_dim(1);
+    let variance = (centred.clone() * centred).mean_dim(1); // [b / 4, 1, c h w]
+    let deviation: Tensor<3> = (variance + 1e-6).sqrt().mean_dim(2); // [b / 4, 1, 1]
+    deviation.expand([batch / GROUP, GROUP, height * width]).reshape([batch, 1, height, width])
+}
+
+/// Half the size: 4x4 with stride 2, batch normalisation, leaky ReLU.
+#[derive(Module, Debug)]
+struct Halving {
+    weight: Spectral,
+    gain: Param<Tensor<1>>,
+    bias: Param<Tensor<1>>,
+}
+
+impl Halving {
+    fn new(init: &mut Init, [inputs, outputs]: [usize; 2]) -> Self {
+        Self {
+            weight: Spectral::new(init, [outputs, inputs, 4, 4]),
+            gain: init.ones([outputs]),
+            bias: init.zeros([outputs]),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>, precision: Precision) -> Tensor<4> {
+        let batch = x.dims()[0] as i32;
+        let x = convolution(x, self.weight.normal(), Window::new(2, 1).precision(precision));
+        let each = |v: &Param<Tensor<1>>| v.val().unsqueeze::<2>().expand([batch, -1]); // [b, c]
+        leaky_relu(ops::normalise(x, each(&self.gain), each(&self.bias), 1e-5).0, SLOPE)
+    }
+}
+
+/// A weight over its largest singular value (Miyato et al. 2018), as a matrix of outputs by everything else.
+#[derive(Module, Debug)]
+struct Spectral {
+    weight: Param<Tensor<4>>,
+    left: Param<Tensor<1>>,
+    right: Param<Tensor<1>>,
+}
+
+impl Spectral {
+    fn new(init: &mut Init, shape: [usize; 4]) -> Self {
+        let columns: usize = shape[1..].iter().product();
+        Self {
+            weight: init.normal(shape, 1.0 / (3.0 * columns as f32).sqrt()),
+            left: init.normal([shape[0]], 1.0),
+            right: init.zeros([columns]),
+        }
+    }
+
+    /// The weight over `left . weight . right`, differentiable in the weight alone.
+    fn normal(&self) -> Tensor<4> {
+        let weight = self.weight.val();
+        let [rows, ..] = weight.dims();
+        let [left, right] = [&self.left, &self.right].map(|v| v.val().detach());
+        let (left, right) = (left.reshape([rows as i32, 1]), right.reshape([-1, 1]));
+        let matrix = weight.clone().reshape([rows as i32, -1]);
+        let largest: Tensor<1> = (matrix.matmul(right) * left).sum();
+        weight / largest.reshape([1, 1, 1, 1])
+    }
+
+    /// One step of the power iteration.
+    fn turn(&mut self) {
+        let weight = values(self.weight.val());
+        let mut left = values(self.left.val());
+        let columns = weight.len() / left.len();
+        let mut right = vec![0.0; columns];
+        for (row, factor) in weight.chunks_exact(columns).zip(&left) {
+            right.iter_mut().zip(row).for_each(|(sum, value)| *sum += factor * value);
+        }
+        unit(&mut right);
+        for (row, out) in weight.chunks_exact(columns).zip(&mut left) {
+            *out = row.iter().zip(&right).map(|(a, b)| a * b).sum();
+        }
+        unit(&mut left);
+        self.left = replace(self.left.clone(), left);
+        self.right = replace(self.right.clone(), right);
+    }
+}
+
+fn unit(vector: &mut [f32]) {
+    let length = vector.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt().max(1e-12) as f32;
+    vector.iter_mut().for_each(|v| *v /= length);
+}
