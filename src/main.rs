@@ -2,6 +2,7 @@
 
 mod cmd;
 mod console;
+mod memory;
 mod report;
 mod sets;
 mod spaces;
@@ -10,11 +11,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Keeps its pages: fresh memory costs half of a training step on virtual machines.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    memory::keep();
     let cli = cmd::Cli::parse();
     console::start_log();
     match std::panic::catch_unwind(|| cmd::run(cli)) {

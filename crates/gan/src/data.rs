@@ -60,6 +60,21 @@ impl Data {
         Ok(Self { hash: collection.hash(), counts, size: settings.size, grades, shares })
     }
 
+    /// `count` images of noise of each grade.
+    #[cfg(test)]
+    pub(crate) fn of_noise(settings: &Settings, count: usize) -> Self {
+        let area = settings.size * settings.size;
+        let image = |index: usize| {
+            let draws = stream(settings.seed, Purpose::Batch, index as u64).uniforms(area);
+            draws.into_iter().map(|v| (v * 255.0) as u8).collect()
+        };
+        let grades: Vec<Vec<Vec<u8>>> = (0..settings.grades.len())
+            .map(|grade| (0..count).map(|i| image(grade * count + i)).collect())
+            .collect();
+        let (counts, shares) = (vec![count; grades.len()], vec![1.0; grades.len()]);
+        Self { hash: "noise".into(), counts, size: settings.size, grades, shares }
+    }
+
     /// The real images of the `index`-th batch of a run with this seed.
     pub(crate) fn batch(&self, settings: &Settings, index: u64, device: &Device) -> Batch {
         self.draw(settings.batch, stream(settings.seed, Purpose::Batch, index), device)

@@ -198,8 +198,33 @@ impl Weights<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use doppelray_measures::rng::{Purpose, stream};
+
     use super::*;
+    use crate::parameters::{Array, Parameters};
+
+    /// A file of random weights with the right names and shapes.
+    pub(crate) fn random(folder: &Path) -> std::path::PathBuf {
+        let mut arrays = Parameters::new();
+        let mut conv = |name: String, shape: [usize; 4]| {
+            let count: usize = shape.iter().product();
+            let deviation = (2.0 / (count / shape[0]) as f32).sqrt();
+            let draws = stream(1, Purpose::Projection, arrays.len() as u64).normals(count);
+            let values = draws.iter().map(|v| v * deviation).collect();
+            arrays.insert(format!("{name}.weight"), Array { shape: shape.to_vec(), values });
+            arrays.insert(format!("{name}.bias"), Array { shape: vec![shape[0]], values: vec![0.0; shape[0]] });
+        };
+        conv("features.0".into(), [WIDTH / 8, 3, 3, 3]);
+        for (at, [inputs, squeezed, expanded]) in FIRES {
+            conv(format!("features.{at}.squeeze"), [squeezed, inputs, 1, 1]);
+            conv(format!("features.{at}.expand1x1"), [expanded, squeezed, 1, 1]);
+            conv(format!("features.{at}.expand3x3"), [expanded, squeezed, 3, 3]);
+        }
+        let path = folder.join("random.safetensors");
+        crate::store::write(&path, &arrays, &()).unwrap();
+        path
+    }
 
     fn shared(name: &str) -> Option<std::path::PathBuf> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/weights").join(name);

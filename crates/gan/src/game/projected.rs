@@ -241,3 +241,97 @@ impl Game for Play {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::game::GameConfig;
+    use crate::model;
+    use crate::networks::Generator;
+
+    /// The game small, on 64 px and random features.
+    fn settings(folder: &Path) -> Settings {
+        let features = crate::squeezenet::tests::random(folder);
+        let changes = [
+            format!("game.features={features:?}"),
+            "size=64".into(),
+            "batch=4".into(),
+            "grades=[0, 1]".into(),
+            "game.generator.latent=8".into(),
+            "game.generator.embedding=4".into(),
+            "game.generator.channels=[16, 12, 8, 8, 8]".into(),
+            "game.critics.mixed=[8, 8, 8, 8]".into(),
+            "game.critics.features=[[8, 8], [8], [8], [8]]".into(),
+            "game.critics.bands=[8, 8]".into(),
+        ];
+        Settings::resolve("fast", &changes).unwrap()
+    }
+
+    fn begin(settings: &Settings, data: &Data) -> Play {
+        let GameConfig::Projected(config) = &settings.game else { panic!("fast plays the projected game") };
+        Play::begin(settings, config, data).unwrap()
+    }
+
+    #[test]
+    fn a_game_restored_after_one_step_goes_on_as_if_it_had_not_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        let data = Data::of_noise(&settings, 6);
+        let mut whole = begin(&settings, &data);
+        let first = whole.step(&data, 0);
+        let (state, second) = (whole.state(), whole.step(&data, 1));
+        let mut resumed = begin(&settings, &data);
+        resumed.restore(&state, 1).unwrap();
+        assert_eq!(resumed.step(&data, 1), second);
+        assert_eq!(resumed.state(), whole.state());
+        assert_ne!(first, second);
+        assert!(second.iter().all(|(_, loss)| loss.is_finite()), "{second:?}");
+        let missing: Parameters = state.into_iter().filter(|(name, _)| !name.ends_with("head_bias")).collect();
+        assert!(begin(&settings, &data).restore(&missing, 1).unwrap_err().contains("head_bias"));
+    }
+
+    #[test]
+    fn each_part_of_both_sides_moves_in_a_step_and_the_frozen_parts_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        let data = Data::of_noise(&settings, 6);
+        let mut play = begin(&settings, &data);
+        let before = play.state();
+        play.step(&data, 0);
+        let after = play.state();
+        for (name, array) in &before {
+            let moved = after[name] != *array;
+            // Of one row the singular vector is 1; a score's bias moves real and fake alike, and may balance.
+            let free = name.ends_with("score.left") || name.ends_with("score_bias");
+            assert!(moved == !name.starts_with("projector/") || free, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_sampled_image_depends_on_model_grade_and_seed_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        let data = Data::of_noise(&settings, 6);
+        let mut play = begin(&settings, &data);
+        play.step(&data, 0);
+        let generator: Generator = crate::game::generator(&settings, play.average()).unwrap();
+        let draw = |grade, seed| model::draw(&generator, grade, seed);
+        assert_eq!(draw(0, 7), draw(0, 7));
+        assert_ne!(draw(0, 7), draw(0, 8));
+        assert_ne!(draw(0, 7), draw(1, 7));
+    }
+
+    #[test]
+    fn without_features_the_error_says_what_to_give() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings(folder.path());
+        let data = Data::of_noise(&settings, 6);
+        let GameConfig::Projected(config) = &mut settings.game else { unreachable!() };
+        config.features = PathBuf::from("nowhere.safetensors").display().to_string();
+        let config = config.clone();
+        let message = Play::begin(&settings, &config, &data).err().unwrap().to_string();
+        assert!(message.contains("nowhere.safetensors"), "{message}");
+    }
+}
