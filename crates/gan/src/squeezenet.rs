@@ -213,7 +213,8 @@ pub(crate) mod tests {
             let draws = stream(1, Purpose::Projection, arrays.len() as u64).normals(count);
             let values = draws.iter().map(|v| v * deviation).collect();
             arrays.insert(format!("{name}.weight"), Array { shape: shape.to_vec(), values });
-            arrays.insert(format!("{name}.bias"), Array { shape: vec![shape[0]], values: vec![0.0; shape[0]] });
+            arrays
+                .insert(format!("{name}.bias"), Array { shape: vec![shape[0]], values: vec![0.0; shape[0]] });
         };
         conv("features.0".into(), [WIDTH / 8, 3, 3, 3]);
         for (at, [inputs, squeezed, expanded]) in FIRES {

@@ -288,7 +288,8 @@ mod tests {
         assert_eq!(resumed.state(), whole.state());
         assert_ne!(first, second);
         assert!(second.iter().all(|(_, loss)| loss.is_finite()), "{second:?}");
-        let missing: Parameters = state.into_iter().filter(|(name, _)| !name.ends_with("head_bias")).collect();
+        let missing: Parameters =
+            state.into_iter().filter(|(name, _)| !name.ends_with("head_bias")).collect();
         assert!(begin(&settings, &data).restore(&missing, 1).unwrap_err().contains("head_bias"));
     }
 
