@@ -15,7 +15,7 @@ fn main() {
     let only = std::env::args().nth(1).unwrap_or_default();
     let batch = std::env::args().nth(2).unwrap_or_else(|| "16".into());
     let (batch, tsv) = batch.strip_prefix("tsv:").map_or((batch.as_str(), false), |batch| (batch, true));
-    let shapes = shapes(batch.parse().unwrap());
+    let layers = layers(batch.parse().unwrap());
     if !tsv {
         println!("level {:?}, {} threads, batch {batch}", Level::detect(), rayon::current_num_threads());
     }
@@ -30,14 +30,26 @@ fn main() {
                 "dw"
             );
         }
-        for (name, conv) in shapes.iter().filter(|(name, _)| name.contains(&only)) {
+        let (mut work, mut time) = (0.0, 0.0);
+        for Layer { name, conv, runs } in layers.iter().filter(|layer| layer.name.contains(&only)) {
             let rates = measure(conv, Mode::new(precision));
+            for (runs, rate) in runs.iter().zip(rates) {
+                work += runs * conv.flops().unwrap() / 1e9;
+                time += runs * conv.flops().unwrap() / 1e9 / rate;
+            }
             if tsv {
                 println!("{}", line(name, conv, precision, [peak, rates[0], rates[1], rates[2]]));
             } else {
                 let [a, b, c] = rates.map(|rate| format!("{rate:.1} {:>3.0}%", 100.0 * rate / peak));
                 println!("{name:<26}{a:>14}{b:>14}{c:>14}");
             }
+        }
+        if !tsv && time > 0.0 {
+            let (rate, each) = (work / time, 1e3 * time / layers[0].conv.batch as f64);
+            println!(
+                "convolutions of a step of `fast`: {each:.1} ms an image, {rate:.0} = {:.0}%",
+                100.0 * rate / peak
+            );
         }
     }
 }
@@ -51,41 +63,71 @@ fn line(name: &str, conv: &Conv, precision: Precision, rates: [f64; 4]) -> Strin
     format!("{precision:?}\t{name}\t{}", cells.collect::<Vec<_>>().join("\t"))
 }
 
-/// 3x3 and 1x1 at the sizes of the issue, then the layers of `shared/trial`.
-fn shapes(batch: usize) -> Vec<(String, Conv)> {
-    let same = |inputs, outputs, size, kernel| {
-        (
-            format!("{kernel}x{kernel} {inputs}->{outputs} at {size}"),
-            Conv::same([batch, inputs, size, size], outputs, kernel),
-        )
+/// A convolution, its name, and how often a training step of `fast` runs it forward, by `x` and by `w`.
+struct Layer {
+    name: String,
+    conv: Conv,
+    runs: [f64; 3],
+}
+
+/// The layers of `shared/trial`, then 3x3 and 1x1 at the sizes of the issue.
+fn layers(batch: usize) -> Vec<Layer> {
+    // Generator; frozen features of real and fake images; critics: real, fake, and fake again for the generator.
+    let (generator, features, critics) = ([1.0, 1.0, 1.0], [2.0, 1.0, 0.0], [3.0, 3.0, 2.0]);
+    let same = |inputs, outputs, size, kernel| (inputs, outputs, size, [kernel, 1, kernel / 2]);
+    let down = |inputs, outputs, size| (inputs, outputs, size, [4, 2, 1]);
+    let of = |(inputs, outputs, size, [kernel, stride, padding]): (_, _, _, [usize; 3]), runs: [f64; 3]| {
+        let conv = Conv {
+            stride: [stride; 2],
+            padding: [padding; 2],
+            ..Conv::same([batch, inputs, size, size], outputs, kernel)
+        };
+        let step = if stride == 1 { String::new() } else { format!("/{stride}") };
+        Layer { name: format!("{kernel}x{kernel}{step} {inputs}->{outputs} at {size}"), conv, runs }
     };
-    let down = |inputs, outputs, size| {
-        let conv =
-            Conv { stride: [2; 2], padding: [1; 2], ..Conv::same([batch, inputs, size, size], outputs, 4) };
-        (format!("4x4/2 {inputs}->{outputs} at {size}"), conv)
-    };
-    vec![
-        same(64, 64, 28, 3),
-        same(64, 64, 56, 3),
-        same(128, 128, 28, 3),
-        same(128, 128, 64, 3),
-        same(96, 96, 56, 3),
-        same(128, 128, 28, 1),
-        same(64, 256, 28, 1),
-        same(256, 256, 14, 3),
-        same(128, 256, 14, 3),
-        same(128, 192, 28, 3),
-        same(96, 64, 56, 3),
-        same(64, 64, 56, 3),
-        same(64, 32, 112, 3),
-        same(32, 4, 112, 3),
-        down(4, 32, 112),
-        down(32, 64, 56),
-        down(32, 48, 55),
-        down(48, 64, 27),
-        down(64, 96, 28),
-        down(96, 96, 14),
-    ]
+    let generators =
+        [(256, 256, 14), (128, 256, 14), (128, 192, 28), (96, 192, 28), (96, 64, 56), (64, 64, 56)];
+    let mut layers: Vec<_> = generators.map(|(i, o, size)| of(same(i, o, size, 3), generator)).into();
+    layers.extend([(64, 32, 112), (32, 4, 112)].map(|(i, o, size)| of(same(i, o, size, 3), generator)));
+    layers.push(of((1, 64, 224, [3, 2, 0]), features));
+    for (size, squeezed, expanded, inputs) in [
+        (55, 16, 64, [64, 128]),
+        (27, 32, 128, [128, 256]),
+        (13, 48, 192, [256, 384]),
+        (13, 64, 256, [384, 512]),
+    ] {
+        layers.extend(inputs.map(|inputs| of(same(inputs, squeezed, size, 1), features)));
+        let twice = features.map(|runs| 2.0 * runs);
+        layers.extend([1, 3].map(|kernel| of(same(squeezed, expanded, size, kernel), twice)));
+    }
+    for (inputs, outputs, size) in [(64, 32, 111), (128, 64, 55), (256, 64, 27), (512, 64, 13)] {
+        layers.push(of(same(inputs, outputs, size, 1), features));
+    }
+    layers.extend(
+        [(64, 32, 55), (64, 64, 27), (64, 64, 13)].map(|(i, o, size)| of(same(i, o, size, 3), features)),
+    );
+    for (inputs, outputs, size, times) in [
+        (4, 32, 112, 1.0),
+        (32, 64, 56, 1.0),
+        (32, 48, 111, 1.0),
+        (48, 64, 55, 1.0),
+        (64, 64, 55, 1.0),
+        (64, 96, 28, 3.0),
+        (96, 96, 14, 4.0),
+    ] {
+        layers.push(of(down(inputs, outputs, size), critics.map(|runs| runs * times)));
+    }
+    for (inputs, outputs, size, kernel) in [
+        (64, 64, 28, 3),
+        (128, 128, 28, 3),
+        (128, 128, 64, 3),
+        (96, 96, 56, 3),
+        (128, 128, 28, 1),
+        (64, 256, 28, 1),
+    ] {
+        layers.push(of(same(inputs, outputs, size, kernel), [0.0; 3]));
+    }
+    layers
 }
 
 /// GFLOP/s forward, by `x` and by `w`. Weights are packed in each repetition.
@@ -110,12 +152,25 @@ fn measure(conv: &Conv, mode: Mode) -> [f64; 3] {
 fn rate(flops: f64, mut work: impl FnMut()) -> f64 {
     let begin = Instant::now();
     let mut best = f64::INFINITY;
-    while begin.elapsed().as_secs_f64() < 0.4 {
-        let start = Instant::now();
+    while begin.elapsed().as_secs_f64() < 0.15 {
+        let start = now();
         work();
-        best = best.min(start.elapsed().as_secs_f64());
+        best = best.min(now() - start);
     }
     flops / best / 1e9
+}
+
+/// Seconds; with one thread those it had a core for, so that what else runs on the machine counts less.
+fn now() -> f64 {
+    let clock = if rayon::current_num_threads() == 1 {
+        libc::CLOCK_PROCESS_CPUTIME_ID
+    } else {
+        libc::CLOCK_MONOTONIC
+    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is there to be written.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
 }
 
 /// Products and sums of registers alone, on all threads at once; each thread's best stretch, in GFLOP/s.

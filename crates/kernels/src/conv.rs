@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::gather::Source;
 use crate::level::Mode;
 use crate::product::{Layout, product};
-use crate::weights::{Direction, MadeFor, PackedWeights};
+use crate::weights::{Direction, MadeFor, NONE, PackedWeights, Pairs};
 
 /// A 2-D convolution: `x [batch, in_channels, height, width]`, weights
 /// `[out_channels, in_channels / groups, kernel]`, `y [batch, out_channels, out_height, out_width]`, where an
@@ -213,17 +213,23 @@ pub(crate) fn check_len(name: &'static str, given: usize, wanted: usize) -> Resu
 pub fn pack_forward(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedWeights, ShapeError> {
     check_len("w", w.len(), conv.lens()?[1])?;
     let (inputs, outputs, [rows, cols]) = (conv.inputs(), conv.outputs(), conv.kernel);
-    let mut packed = PackedWeights {
-        mode: mode.checked(),
-        groups: conv.groups,
-        inputs,
-        outputs,
-        parts: Vec::new(),
-        made_for: conv.made_for(Direction::Forward),
+    let mode = mode.checked();
+    let pairs = match mode.is_paired() {
+        // A last column without a second would multiply the next one by 0, which is no sum of its own where that
+        // one is infinite.
+        true if conv.stride[1] == 2 && cols % 2 == 0 => Pairs::Columns,
+        true => Pairs::Channels,
+        false => Pairs::None,
     };
-    packed.add_part([0, 0], conv.taps(), |[group, output, input, tap]| {
-        w[((group * outputs + output) * inputs + input) * rows * cols + tap]
-    });
+    let made_for = conv.made_for(Direction::Forward);
+    let mut packed =
+        PackedWeights { mode, pairs, groups: conv.groups, inputs, outputs, parts: Vec::new(), made_for };
+    let step = if pairs == Pairs::Columns { 2 } else { 1 };
+    let second = |tap: usize| if step == 2 { tap + 1 } else { NONE };
+    let kernel: Vec<_> = (0..rows * cols).step_by(step).map(|tap| [tap, second(tap)]).collect();
+    let taps = conv.taps();
+    packed.add_part([0, 0], kernel.iter().map(|&[tap, _]| taps[tap]).collect(), kernel);
+    packed.pack(w, [inputs * rows * cols, rows * cols], rows * cols);
     Ok(packed)
 }
 
@@ -236,8 +242,10 @@ pub fn pack_forward(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedWeights,
 pub fn pack_input_gradient(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedWeights, ShapeError> {
     check_len("w", w.len(), conv.lens()?[1])?;
     let (inputs, outputs, [rows, cols]) = (conv.inputs(), conv.outputs(), conv.kernel);
+    let mode = mode.checked();
     let mut packed = PackedWeights {
-        mode: mode.checked(),
+        mode,
+        pairs: if mode.is_paired() { Pairs::Channels } else { Pairs::None },
         groups: conv.groups,
         inputs: outputs,
         outputs: inputs,
@@ -250,13 +258,12 @@ pub fn pack_input_gradient(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedW
         for (row, down) in phase_taps(conv, 0, first[0]) {
             for (col, right) in phase_taps(conv, 1, first[1]) {
                 taps.push([down, right]);
-                kernel.push(row * cols + col);
+                kernel.push([row * cols + col, NONE]);
             }
         }
-        packed.add_part(first, taps, |[group, output, input, tap]| {
-            w[((group * outputs + input) * inputs + output) * rows * cols + kernel[tap]]
-        });
+        packed.add_part(first, taps, kernel);
     }
+    packed.pack(w, [rows * cols, inputs * rows * cols], rows * cols);
     Ok(packed)
 }
 

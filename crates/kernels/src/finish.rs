@@ -12,7 +12,7 @@ pub(crate) struct Shared<'a> {
     borrow: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: writes go through `write`, whose caller answers for their being disjoint.
+// SAFETY: writes go through `part` and `Out::write`, whose callers answer for their being disjoint.
 unsafe impl Sync for Shared<'_> {}
 
 impl<'a> Shared<'a> {
@@ -20,22 +20,15 @@ impl<'a> Shared<'a> {
         Shared { start: out.as_mut_ptr(), len: out.len(), borrow: PhantomData }
     }
 
-    /// Writes `values` from `first` on, `step` apart.
+    /// The `len` elements from `first` on.
     ///
     /// # Safety
-    /// No other thread writes these elements.
-    pub(crate) unsafe fn write(&self, first: usize, step: usize, values: &[f32]) {
-        let Some(last) = values.len().checked_sub(1) else { return };
-        assert!(first + last * step < self.len, "the geometry fits the tensor");
+    /// Nothing else holds or writes these elements meanwhile.
+    #[expect(clippy::mut_from_ref, reason = "the caller answers for the elements being its own")]
+    pub(crate) unsafe fn part(&self, first: usize, len: usize) -> &mut [f32] {
+        assert!(first <= self.len && len <= self.len - first, "the geometry fits the tensor");
         // SAFETY: the assertion bounds the elements, and the caller owns them.
-        unsafe {
-            let to = self.start.add(first);
-            if step == 1 {
-                to.copy_from_nonoverlapping(values.as_ptr(), values.len());
-            } else {
-                values.iter().enumerate().for_each(|(i, &value)| to.add(i * step).write(value));
-            }
-        }
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(first), len) }
     }
 }
 

@@ -94,6 +94,11 @@ impl Mode {
         self.precision == Precision::Mixed && self.level == Level::Bf16
     }
 
+    /// True where factors are rounded to bfloat16 and stay `f32`.
+    pub(crate) fn is_rounded(self) -> bool {
+        self.precision == Precision::Mixed && self.level != Level::Bf16
+    }
+
     pub(crate) fn checked(self) -> Mode {
         Mode { level: self.level.at_most_available(), ..self }
     }

@@ -21,6 +21,7 @@ mod pack;
 pub mod passes;
 mod product;
 mod scratch;
+mod stage;
 mod tile;
 mod transpose;
 mod weight_gradient;

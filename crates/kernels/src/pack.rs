@@ -1,7 +1,7 @@
 //! Gathering a tile's pixels into a panel of vectors, under one tap, for a stretch of channels.
 
 use crate::gather::{GATHER, Run, Runs};
-use crate::level::{Level, Mode, Precision};
+use crate::level::{Level, Mode};
 
 /// Channel planes of a tensor: `count` of them, `stride` apart, from `first` on.
 #[derive(Clone, Copy)]
@@ -62,7 +62,7 @@ pub(crate) fn channels(mode: Mode, runs: &Runs, tap: usize, planes: Planes<'_>, 
             }
         }
     }
-    if mode.precision == Precision::Mixed && !mode.is_paired() {
+    if mode.is_rounded() {
         for row in 0..planes.count {
             let row = &mut panel[row * stride..][..runs.vectors() * GATHER];
             row.iter_mut().for_each(|value| *value = rounded(*value));
@@ -160,6 +160,9 @@ fn plain_pixels(halves: [&[Run]; 2], planes: Planes<'_>, (to, stride): (&mut [f3
         }
     }
 }
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::interleaved;
 
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
@@ -305,7 +308,7 @@ mod avx512 {
     /// Two vectors rounded to bfloat16, lane by lane in pairs.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    fn interleaved(first: __m512, second: __m512) -> __m512 {
+    pub(crate) fn interleaved(first: __m512, second: __m512) -> __m512 {
         let pairs = _mm512_cvtne2ps_pbh(second, first);
         // SAFETY: both are 512 bits of plain numbers.
         let pairs = unsafe { std::mem::transmute::<__m512bh, __m512i>(pairs) };

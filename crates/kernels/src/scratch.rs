@@ -3,7 +3,8 @@
 use std::cell::{Cell, RefCell};
 
 use crate::gather::Runs;
-use crate::product::Place;
+use crate::product::{Place, TILES};
+use crate::stage::Spots;
 
 /// A cache line: what work buffers are aligned to.
 #[derive(Clone, Copy)]
@@ -54,8 +55,14 @@ pub(crate) struct Scratch {
     pub(crate) other: Lines,
     /// Where the tile's pixels come from.
     pub(crate) runs: Runs,
-    /// Where they go.
-    pub(crate) places: Vec<Place>,
+    /// Where they go, tile by tile.
+    pub(crate) places: [Vec<Place>; TILES],
+    /// Where tiles begin that are one stretch of the output.
+    pub(crate) directs: Vec<Option<usize>>,
+    /// What a task reads, set out for its tiles.
+    pub(crate) staged: Lines,
+    /// Where a tile's pixels stand in it.
+    pub(crate) spots: Spots,
     /// Where the other factor's pixels come from.
     pub(crate) other_runs: Runs,
 }

@@ -2,10 +2,20 @@
 
 use std::ops::Range;
 
-use crate::level::{Mode, Precision};
-use crate::pack::{pack_pair, rounded, units};
+use rayon::prelude::*;
+
+use crate::finish::Shared;
+use crate::level::Mode;
+use crate::pack::{pack_pair, rounded};
+use crate::passes::vectorised;
 use crate::scratch::Lines;
 use crate::tile::panel_rows;
+use crate::transpose::transpose;
+
+/// Outputs that are packed at a time: the rows of a transposition, and panels of 8 and 4.
+const TOGETHER: usize = 16;
+/// Weights that pay for handing work to another thread.
+const MANY: usize = 1 << 14;
 
 /// Lanes of depth in one panel of pixels. 576 rows of 48 pixels are 108 KiB: the second cache feeds the register
 /// tile as well as the first does, and sums that stay in registers four times as long as in 27 KiB gave 3 to 5%.
@@ -15,6 +25,7 @@ const DEPTH: usize = 576;
 #[derive(Clone)]
 pub struct PackedWeights {
     pub(crate) mode: Mode,
+    pub(crate) pairs: Pairs,
     pub(crate) groups: usize,
     /// Channels read and written by a group.
     pub(crate) inputs: usize,
@@ -22,6 +33,20 @@ pub struct PackedWeights {
     pub(crate) parts: Vec<Part>,
     pub(crate) made_for: MadeFor,
 }
+
+/// What shares a lane as two bfloat16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pairs {
+    /// Nothing: a lane is an `f32`.
+    None,
+    /// Two channels.
+    Channels,
+    /// Two columns of the kernel, where outputs are two columns apart.
+    Columns,
+}
+
+/// No weight: a zero.
+pub(crate) const NONE: usize = usize::MAX;
 
 /// What packed weights are good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +69,8 @@ pub(crate) enum Direction {
 pub(crate) struct Part {
     pub(crate) first: [usize; 2],
     pub(crate) taps: Vec<[isize; 2]>,
+    /// Which weights of the kernel each tap takes: the second is read where columns are paired, and may be [`NONE`].
+    kernel: Vec<[usize; 2]>,
     lanes: Lines,
 }
 
@@ -71,49 +98,35 @@ impl PackedWeights {
         self.rows().min(self.outputs - panel * self.rows())
     }
 
-    /// Packs `weight([group, output, input, tap])` for one part.
-    pub(crate) fn add_part(
-        &mut self,
-        first: [usize; 2],
-        taps: Vec<[isize; 2]>,
-        weight: impl Fn([usize; 4]) -> f32,
-    ) {
+    /// Adds a part, still without weights.
+    pub(crate) fn add_part(&mut self, first: [usize; 2], taps: Vec<[isize; 2]>, kernel: Vec<[usize; 2]>) {
         let lanes = Lines::zeros(self.groups * self.group_lanes(taps.len()));
-        let mut part = Part { first, taps, lanes };
-        for group in 0..self.groups {
-            for block in self.blocks(&part) {
-                for panel in 0..self.panels() {
-                    let range = self.range(&part, block, [group, panel]);
-                    let lanes = &mut part.lanes.as_mut()[range];
-                    self.pack_panel(lanes, block, panel, |[output, input, tap]| {
-                        weight([group, output, input, tap])
-                    });
-                }
-            }
-        }
-        self.parts.push(part);
+        self.parts.push(Part { first, taps, kernel, lanes });
     }
 
-    /// Fills the lanes of one panel of one block, `[taps * units][height]`.
-    fn pack_panel(&self, lanes: &mut [f32], block: Block, panel: usize, weight: impl Fn([usize; 3]) -> f32) {
-        let (first, height) = (panel * self.rows(), self.height(panel));
-        let (paired, mixed) = (self.mode.is_paired(), self.mode.precision == Precision::Mixed);
-        for (index, lanes) in lanes.chunks_exact_mut(height).enumerate() {
-            let (tap, unit) = (index / block.units, index % block.units);
-            for (output, lane) in (first..).zip(lanes) {
-                let value = |input: usize| weight([output, block.channel + input, tap]);
-                *lane = match (paired, mixed) {
-                    (false, false) => value(unit),
-                    (false, true) => rounded(value(unit)),
-                    _ if 2 * unit + 1 == block.channels => pack_pair(value(2 * unit), 0.0),
-                    _ => pack_pair(value(2 * unit), value(2 * unit + 1)),
-                };
-            }
+    /// Packs `w`, where the weight of an output and input of a group is `taps` values from
+    /// `(group * outputs * inputs) * taps + output * strides[0] + input * strides[1]` on.
+    pub(crate) fn pack(&mut self, w: &[f32], strides: [usize; 2], taps: usize) {
+        let parts = std::mem::take(&mut self.parts);
+        let mut lanes: Vec<_> = parts.iter().map(|part| part.lanes.clone()).collect();
+        {
+            let to: Vec<_> = lanes.iter_mut().map(|lanes| Shared::new(lanes.as_mut())).collect();
+            let packing = Packing { weights: self, parts: &parts, to: &to, w, strides, taps };
+            let columns = self.outputs.div_ceil(TOGETHER);
+            let tasks = (0..self.groups * columns).into_par_iter();
+            let few = (MANY / (TOGETHER * self.inputs * taps)).max(1);
+            tasks.with_min_len(few).for_each(|task| packing.pack(task / columns, task % columns * TOGETHER));
         }
+        self.parts = parts.into_iter().zip(lanes).map(|(part, lanes)| Part { lanes, ..part }).collect();
+    }
+
+    /// Lanes of one tap that `channels` channels take.
+    pub(crate) fn units(&self, channels: usize) -> usize {
+        if self.pairs == Pairs::Channels { channels.div_ceil(2) } else { channels }
     }
 
     fn group_lanes(&self, taps: usize) -> usize {
-        taps * units(self.mode, self.inputs) * self.outputs
+        taps * self.units(self.inputs) * self.outputs
     }
 
     fn block_units(taps: usize) -> usize {
@@ -122,19 +135,35 @@ impl PackedWeights {
 
     /// The blocks of a part, in the order in which its sums go through them.
     pub(crate) fn blocks(&self, part: &Part) -> impl Iterator<Item = Block> + use<> {
-        let (mode, inputs) = (self.mode, self.inputs);
-        let lanes = if mode.is_paired() { 2 } else { 1 };
-        let step = lanes * Self::block_units(part.taps.len());
+        let (inputs, step) = (self.inputs, self.step(part));
+        let channels_of_unit = self.channels_of_unit();
         let has_taps = !part.taps.is_empty();
         (0..inputs).step_by(step).filter(move |_| has_taps).map(move |channel| {
             let channels = step.min(inputs - channel);
-            Block { channel, channels, units: units(mode, channels) }
+            Block { channel, channels, units: channels.div_ceil(channels_of_unit) }
         })
+    }
+
+    fn channels_of_unit(&self) -> usize {
+        if self.pairs == Pairs::Channels { 2 } else { 1 }
+    }
+
+    /// Channels of a block.
+    fn step(&self, part: &Part) -> usize {
+        self.channels_of_unit() * Self::block_units(part.taps.len())
+    }
+
+    /// The block that holds `channel`.
+    fn block_of(&self, part: &Part, channel: usize) -> Block {
+        let step = self.step(part);
+        let first = channel / step * step;
+        let channels = step.min(self.inputs - first);
+        Block { channel: first, channels, units: self.units(channels) }
     }
 
     /// Lanes of depth that the deepest block of a part has.
     pub(crate) fn depth(&self, part: &Part) -> usize {
-        part.taps.len() * Self::block_units(part.taps.len()).min(units(self.mode, self.inputs))
+        part.taps.len() * Self::block_units(part.taps.len()).min(self.units(self.inputs))
     }
 
     /// The weights of one panel of one block: `[taps * units][height]`.
@@ -144,8 +173,104 @@ impl PackedWeights {
 
     fn range(&self, part: &Part, block: Block, [group, panel]: [usize; 2]) -> Range<usize> {
         let taps = part.taps.len();
-        let before = units(self.mode, block.channel) * taps * self.outputs;
+        let before = self.units(block.channel) * taps * self.outputs;
         let start = group * self.group_lanes(taps) + before + panel * self.rows() * taps * block.units;
         start..start + taps * block.units * self.height(panel)
     }
+}
+
+/// Weights on their way into lanes.
+struct Packing<'a> {
+    weights: &'a PackedWeights,
+    parts: &'a [Part],
+    to: &'a [Shared<'a>],
+    w: &'a [f32],
+    strides: [usize; 2],
+    taps: usize,
+}
+
+impl Packing<'_> {
+    /// Packs [`TOGETHER`] outputs of a group from `first` on.
+    fn pack(&self, group: usize, first: usize) {
+        let inputs = self.weights.inputs;
+        let count = TOGETHER.min(self.weights.outputs - first);
+        // Where inputs follow one another without a gap, a transposition turns several.
+        let close = self.strides[1] == self.taps;
+        let chunk = if close { (32 / self.taps).next_multiple_of(2).max(2) } else { 2 };
+        let mut turned = vec![0.0; (chunk * self.taps).next_multiple_of(16) * TOGETHER + 16 * TOGETHER];
+        for input in (0..inputs).step_by(chunk) {
+            let chunk = chunk.min(inputs - input);
+            let start = group * self.weights.outputs * inputs * self.taps
+                + first * self.strides[0]
+                + input * self.strides[1];
+            if close {
+                self.turn([start, count, chunk * self.taps], &mut turned);
+            } else {
+                for index in 0..chunk {
+                    let to = &mut turned[index * self.taps * TOGETHER..];
+                    self.turn([start + index * self.strides[1], count, self.taps], to);
+                }
+            }
+            let step = self.weights.channels_of_unit();
+            for index in (0..chunk).step_by(step) {
+                let second =
+                    (step == 2 && index + 1 < chunk).then(|| &turned[(index + 1) * self.taps * TOGETHER..]);
+                let at = [group, first, input + index];
+                self.write(at, count, [&turned[index * self.taps * TOGETHER..], second.unwrap_or(&[])]);
+            }
+        }
+    }
+
+    /// `count` outputs from `start` on, each `len` values: `[len][TOGETHER]`.
+    fn turn(&self, [start, count, len]: [usize; 3], to: &mut [f32]) {
+        let stride = self.strides[0];
+        let whole = len.next_multiple_of(16);
+        // Up to 15 values more than asked for, where they are there.
+        if count == TOGETHER && len > 1 && start + (TOGETHER - 1) * stride + whole <= self.w.len() {
+            let from = (&self.w[start..], stride);
+            return transpose(self.weights.mode.level, from, [TOGETHER, whole], (to, TOGETHER));
+        }
+        for (value, row) in to.chunks_exact_mut(TOGETHER).take(len).enumerate() {
+            for (output, to) in row.iter_mut().enumerate() {
+                *to = if output < count { self.w[start + output * stride + value] } else { 0.0 };
+            }
+        }
+    }
+
+    /// Writes the weights of one unit, `[taps][TOGETHER]` of each channel, where all parts have them.
+    fn write(&self, [group, first, input]: [usize; 3], count: usize, turned: [&[f32]; 2]) {
+        let weights = self.weights;
+        let row = |of: usize, index: usize| {
+            turned[of].get(index.saturating_mul(TOGETHER)..).and_then(<[f32]>::first_chunk)
+        };
+        for (part, to) in self.parts.iter().zip(self.to) {
+            let block = if part.taps.is_empty() { continue } else { weights.block_of(part, input) };
+            let unit = weights.units(input - block.channel);
+            for (tap, &[one, two]) in part.kernel.iter().enumerate() {
+                const ZEROS: [f32; TOGETHER] = [0.0; TOGETHER];
+                let a: &[f32; TOGETHER] = row(0, one).unwrap_or(&ZEROS);
+                let lanes = match weights.pairs {
+                    Pairs::None if weights.mode.is_rounded() => a.map(rounded),
+                    Pairs::None => *a,
+                    Pairs::Channels => paired(a, row(1, one).unwrap_or(&ZEROS)),
+                    Pairs::Columns => paired(a, row(0, two).unwrap_or(&ZEROS)),
+                };
+                for (index, lanes) in lanes[..count].chunks(weights.rows()).enumerate() {
+                    let panel = first / weights.rows() + index;
+                    let start = weights.range(part, block, [group, panel]).start;
+                    let at = start + (tap * block.units + unit) * weights.height(panel);
+                    // SAFETY: each output, input and tap of a part has its own lanes.
+                    unsafe { to.part(at, lanes.len()) }.copy_from_slice(lanes);
+                }
+            }
+        }
+    }
+}
+
+/// Lanes of pairs of bfloat16.
+fn paired(first: &[f32; TOGETHER], second: &[f32; TOGETHER]) -> [f32; TOGETHER] {
+    vectorised(
+        #[inline(always)]
+        || std::array::from_fn(|lane| pack_pair(first[lane], second[lane])),
+    )
 }

@@ -29,7 +29,7 @@ const CHUNK: usize = 1 << 15;
 /// Runs `work` compiled for this machine. The operations and their order are the same at every level, and so are
 /// the bits: Rust joins no product and sum by itself.
 #[inline(always)]
-fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     match Level::detect() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level was detected.

@@ -1,0 +1,396 @@
+//! A task's part of the source, set out once so that every tap of every tile reads whole vectors of it: padding is
+//! there, columns of a step stand in phases, bfloat16 is rounded and paired.
+//!
+//! Lanes are 32 bits, `[image][unit][row][phase][width]`. A unit is a channel or a pair of channels.
+
+use std::ops::Range;
+
+use crate::gather::{GATHER, Grid, Source};
+use crate::level::{Level, Mode};
+use crate::pack::{pack_pair, rounded};
+use crate::weights::{PackedWeights, Pairs};
+
+/// The geometry of what all tasks of a product stage.
+#[derive(Clone, Copy)]
+pub(crate) struct Stage {
+    mode: Mode,
+    pairs: Pairs,
+    /// Columns that stand apart: those of a step, unless they are paired.
+    phases: usize,
+    source: Source,
+    /// The first row and column that any tap reads, from position 0.
+    origin: [isize; 2],
+    /// Rows that a position's taps span.
+    span: usize,
+    /// Lanes of one phase of a row.
+    width: usize,
+}
+
+/// What one task stages: some rows of positions of some images.
+#[derive(Clone)]
+pub(crate) struct Strip {
+    pub(crate) images: Range<usize>,
+    pub(crate) rows: Range<usize>,
+}
+
+impl Strip {
+    /// The strip's positions.
+    pub(crate) fn grid(&self, cols: usize) -> Grid {
+        Grid { images: self.images.len(), rows: self.rows.len(), cols }
+    }
+}
+
+impl Stage {
+    /// The stage of a product with `cols` columns of positions, or none where gathering from the source itself is as
+    /// good: one tap, or a step that no level splits.
+    pub(crate) fn new(source: Source, weights: &PackedWeights, cols: usize) -> Option<Stage> {
+        let taps = || weights.parts.iter().flat_map(|part| &part.taps);
+        let paired = weights.pairs == Pairs::Columns;
+        if !paired && (source.step[1] > 2 || taps().count() < 2) {
+            return None;
+        }
+        let phases = if paired { 1 } else { source.step[1] };
+        let ends = |axis: usize| {
+            let low = taps().map(|tap| tap[axis]).min().unwrap_or(0);
+            (low, (taps().map(|tap| tap[axis]).max().unwrap_or(0) - low) as usize)
+        };
+        let ((top, span), (left, across)) = (ends(0), ends(1));
+        let width = cols + across / source.step[1];
+        let (mode, pairs) = (weights.mode, weights.pairs);
+        Some(Stage { mode, pairs, phases, source, origin: [top, left], span, width })
+    }
+
+    /// Lanes between two rows.
+    fn row(&self) -> usize {
+        self.phases * self.width
+    }
+
+    fn rows(&self, strip: &Strip) -> usize {
+        (strip.rows.len() - 1) * self.source.step[0] + self.span + 1
+    }
+
+    /// Lanes between two units.
+    pub(crate) fn plane(&self, strip: &Strip) -> usize {
+        self.rows(strip) * self.row()
+    }
+
+    fn units(&self, channels: usize) -> usize {
+        if self.pairs == Pairs::Channels { channels.div_ceil(2) } else { channels }
+    }
+
+    /// Lanes of a strip of `channels` channels, and a vector more that stores may run over.
+    pub(crate) fn len(&self, strip: &Strip, channels: usize) -> usize {
+        strip.images.len() * self.units(channels) * self.plane(strip) + GATHER
+    }
+
+    /// Rows of positions whose lanes fit in `lanes`, at least one.
+    pub(crate) fn rows_within(&self, lanes: usize, channels: usize) -> usize {
+        let rows = lanes / (self.units(channels) * self.row());
+        (rows.saturating_sub(self.span + 1) / self.source.step[0] + 1).max(1)
+    }
+
+    /// Where `tap` reads, from where the position does.
+    pub(crate) fn offset(&self, tap: [isize; 2]) -> usize {
+        let [down, right] = [0, 1].map(|axis| (tap[axis] - self.origin[axis]) as usize);
+        let right = match self.pairs {
+            Pairs::Columns => right / 2,
+            _ => right % self.phases * self.width + right / self.phases,
+        };
+        down * self.row() + right
+    }
+
+    /// Sets out `channels` of `x` from `first` on.
+    pub(crate) fn fill(&self, x: &[f32], strip: &Strip, channels: Range<usize>, to: &mut [f32]) {
+        assert!(to.len() >= self.len(strip, channels.len()));
+        let top = (strip.rows.start * self.source.step[0]) as isize + self.origin[0];
+        let mut at = 0;
+        for image in strip.images.clone() {
+            for unit in 0..self.units(channels.len()) {
+                for row in 0..self.rows(strip) {
+                    let row = top + row as isize;
+                    let to = &mut to[at..][..self.row() + GATHER];
+                    if row < 0 || row >= self.source.height as isize {
+                        to[..self.row()].fill(0.0);
+                    } else {
+                        let of = |channel: usize| {
+                            let plane = image * self.source.channels + channel;
+                            &x[(plane * self.source.height + row as usize) * self.source.width..]
+                                [..self.source.width]
+                        };
+                        let second = channels.start + 2 * unit + 1;
+                        match self.pairs {
+                            Pairs::Channels if second < channels.end => {
+                                self.convert([of(second - 1), of(second)], to);
+                            }
+                            Pairs::Channels => self.convert([of(second - 1), &[]], to),
+                            _ => self.convert([of(channels.start + unit), &[]], to),
+                        }
+                    }
+                    at += self.row();
+                }
+            }
+        }
+    }
+
+    /// Sets out one row; `to` has room for a vector more.
+    fn convert(&self, rows: [&[f32]; 2], to: &mut [f32]) {
+        #[cfg(target_arch = "x86_64")]
+        if self.mode.level >= Level::Avx512 && !self.mode.is_rounded() {
+            let (left, width) = (self.origin[1], self.width);
+            // SAFETY: `Mode::checked` let this level through, and only `Level::Bf16` pairs.
+            return unsafe {
+                match (self.pairs, self.phases) {
+                    (Pairs::None, 1) => avx512::copy_row(rows[0], left, (to, width)),
+                    (Pairs::None, _) => avx512::split(rows[0], left, (to, width)),
+                    (Pairs::Channels, 1) => avx512::channels(rows, left, (to, width)),
+                    (Pairs::Channels, _) => avx512::split_channels(rows, left, (to, width)),
+                    (Pairs::Columns, _) => avx512::columns(rows[0], left, (to, width)),
+                }
+            };
+        }
+        self.convert_plainly(rows, to);
+    }
+
+    fn convert_plainly(&self, [first, second]: [&[f32]; 2], to: &mut [f32]) {
+        let value = |row: &[f32], col: usize| {
+            let col = col as isize + self.origin[1];
+            if col < 0 { 0.0 } else { row.get(col as usize).copied().unwrap_or(0.0) }
+        };
+        for (index, to) in to[..self.row()].iter_mut().enumerate() {
+            let (phase, lane) = (index / self.width, index % self.width);
+            let col = lane * self.phases + phase;
+            *to = match self.pairs {
+                Pairs::None if self.mode.is_rounded() => rounded(value(first, col)),
+                Pairs::None => value(first, col),
+                Pairs::Channels => pack_pair(value(first, col), value(second, col)),
+                Pairs::Columns => pack_pair(value(first, 2 * lane), value(first, 2 * lane + 1)),
+            };
+        }
+    }
+
+    /// Where the positions of a tile read.
+    pub(crate) fn spots(
+        &self,
+        strip: &Strip,
+        channels: usize,
+        cols: usize,
+        tile: [usize; 2],
+        to: &mut Spots,
+    ) {
+        let image = self.units(channels) * self.plane(strip);
+        let grid = strip.grid(cols);
+        to.spots.clear();
+        to.starts.clear();
+        for lane in (0..tile[1]).step_by(GATHER) {
+            to.starts.push(to.spots.len());
+            grid.rows_of(tile[0] + lane, GATHER.min(tile[1] - lane), |part| {
+                let base = part.image * image + part.row * self.source.step[0] * self.row() + part.col;
+                to.spots.push(Spot { lane: part.lane, len: part.len, base });
+            });
+        }
+        to.starts.push(to.spots.len());
+    }
+}
+
+/// Lanes of one vector that stand together in the stage.
+#[derive(Clone, Copy)]
+struct Spot {
+    lane: usize,
+    len: usize,
+    base: usize,
+}
+
+/// Where the vectors of a tile read, under a tap of offset 0 in the first unit.
+#[derive(Default)]
+pub(crate) struct Spots {
+    spots: Vec<Spot>,
+    /// First spot of each vector, and the end of the last.
+    starts: Vec<usize>,
+}
+
+impl Spots {
+    fn vector(&self, index: usize) -> &[Spot] {
+        &self.spots[self.starts[index]..self.starts[index + 1]]
+    }
+
+    fn vectors(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Copies `units` units, `plane` apart from `offset` on, to rows of a panel `stride` apart.
+    pub(crate) fn copy(
+        &self,
+        level: Level,
+        (from, offset, plane): (&[f32], usize, usize),
+        units: usize,
+        (panel, stride): (&mut [f32], usize),
+    ) {
+        if units == 0 {
+            return;
+        }
+        let last = self.spots.iter().map(|spot| spot.base + spot.len).max().unwrap_or(0);
+        assert!(last + offset + (units - 1) * plane <= from.len());
+        assert!(panel.len() >= (units - 1) * stride + self.vectors() * GATHER);
+        for index in 0..self.vectors() {
+            let spots = self.vector(index);
+            let to = &mut panel[index * GATHER..];
+            #[cfg(target_arch = "x86_64")]
+            if level >= Level::Avx512 {
+                // SAFETY: the level is the machine's; the assertions bound all that is read and written.
+                unsafe { avx512::copy(spots, (&from[offset..], plane), units, (to, stride)) };
+                continue;
+            }
+            let _ = level;
+            for unit in 0..units {
+                for spot in spots {
+                    let values = &from[spot.base + offset + unit * plane..][..spot.len];
+                    to[unit * stride + spot.lane..][..spot.len].copy_from_slice(values);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::*;
+
+    use super::{GATHER, Spot};
+
+    /// Lanes `0..16` whose column `start + lane` lies in `0..len`.
+    fn inside(start: isize, len: usize) -> u16 {
+        let low = start.saturating_neg().clamp(0, 16) as u32;
+        let high = (len as isize - start).clamp(0, 16) as u32;
+        (((1u32 << high) - 1) & !((1u32 << low) - 1)) as u16
+    }
+
+    /// # Safety
+    /// The machine has AVX-512 F.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn load(row: &[f32], start: isize) -> __m512 {
+        // SAFETY: masked lanes lie in the row; masked loads touch no other.
+        unsafe { _mm512_maskz_loadu_ps(inside(start, row.len()), row.as_ptr().wrapping_offset(start)) }
+    }
+
+    /// What `width` lanes of a row of the stage are: `lanes(column of the first lane)`, a vector at a time.
+    macro_rules! row {
+        ($(#[$doc:meta])* $name:ident, $features:literal, [$($argument:ident: $of:ty),*], $step:literal, $phases:literal,
+         |$start:ident| $lanes:expr) => {
+            $(#[$doc])*
+            ///
+            /// # Safety
+            /// The machine has the features; `to` holds `width` lanes of each phase and a vector more.
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn $name($($argument: $of,)* left: isize, (to, width): (&mut [f32], usize)) {
+                assert!(to.len() >= $phases * width + GATHER);
+                for lane in (0..width).step_by(GATHER) {
+                    let $start = left + $step * lane as isize;
+                    // SAFETY: the caller's; the assertion has a vector more than `width`.
+                    unsafe {
+                        let vectors: [__m512; $phases] = $lanes;
+                        for (phase, vector) in vectors.into_iter().enumerate() {
+                            // The last lanes of a phase run into the next, which is not there yet, or is kept.
+                            let mask = if phase + 1 < $phases { inside(lane as isize, width) } else { 0xffff };
+                            let to = to.as_mut_ptr().add(phase * width + lane);
+                            _mm512_mask_storeu_ps(to, mask, vector);
+                        }
+                    }
+                }
+            }
+        };
+    }
+
+    row!(
+        /// The columns of a row.
+        copy_row, "avx512f", [row: &[f32]], 1, 1, |start| [load(row, start)]
+    );
+    row!(
+        /// Even columns, then odd ones.
+        split, "avx512f", [row: &[f32]], 2, 2, |start| halves(row, start)
+    );
+    row!(
+        /// Pairs the columns of two rows; an empty second row is zeros.
+        channels, "avx512f,avx512bw,avx512bf16", [rows: [&[f32]; 2]], 1, 1,
+        |start| [crate::pack::interleaved(load(rows[0], start), load(rows[1], start))]
+    );
+    row!(
+        /// Both.
+        split_channels, "avx512f,avx512bw,avx512bf16", [rows: [&[f32]; 2]], 2, 2,
+        |start| {
+            let [first, second] = [halves(rows[0], start), halves(rows[1], start)];
+            [crate::pack::interleaved(first[0], second[0]), crate::pack::interleaved(first[1], second[1])]
+        }
+    );
+    row!(
+        /// Pairs neighbouring columns of a row.
+        columns, "avx512f,avx512bw,avx512bf16", [row: &[f32]], 2, 1,
+        |start| {
+            let pairs = _mm512_cvtne2ps_pbh(load(row, start + 16), load(row, start));
+            // 512 bits of plain numbers either way.
+            [std::mem::transmute::<__m512bh, __m512>(pairs)]
+        }
+    );
+
+    /// Even columns from `start` on, and odd ones.
+    ///
+    /// # Safety
+    /// The machine has AVX-512 F.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn halves(row: &[f32], start: isize) -> [__m512; 2] {
+        // SAFETY: the caller's.
+        let (low, high) = unsafe { (load(row, start), load(row, start + 16)) };
+        let even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+        let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+        [_mm512_permutex2var_ps(low, even, high), _mm512_permutex2var_ps(low, odd, high)]
+    }
+
+    /// # Safety
+    /// The machine has AVX-512 F; `from` holds every spot at `units` planes, and `to` a vector at as many strides.
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn copy(
+        spots: &[Spot],
+        (from, plane): (&[f32], usize),
+        units: usize,
+        (to, stride): (&mut [f32], usize),
+    ) {
+        let mut to = to.as_mut_ptr();
+        let mask = |spot: Spot| (((1u32 << spot.len) - 1) << spot.lane) as u16;
+        let start = |spot: Spot| from.as_ptr().wrapping_add(spot.base).wrapping_sub(spot.lane);
+        match *spots {
+            [one] => {
+                let (mask, mut at) = (mask(one), start(one));
+                for _ in 0..units {
+                    // SAFETY: the caller's; masked loads touch no other lane.
+                    unsafe { _mm512_storeu_ps(to, _mm512_maskz_loadu_ps(mask, at)) };
+                    (at, to) = (at.wrapping_add(plane), to.wrapping_add(stride));
+                }
+            }
+            [one, two] => {
+                let (masks, mut at) = ([mask(one), mask(two)], [start(one), start(two)]);
+                for _ in 0..units {
+                    // SAFETY: as above.
+                    unsafe {
+                        let first = _mm512_maskz_loadu_ps(masks[0], at[0]);
+                        _mm512_storeu_ps(to, _mm512_mask_loadu_ps(first, masks[1], at[1]));
+                    }
+                    (at, to) = (at.map(|at| at.wrapping_add(plane)), to.wrapping_add(stride));
+                }
+            }
+            _ => {
+                for unit in 0..units {
+                    let mut vector = _mm512_setzero_ps();
+                    for &spot in spots {
+                        let at = start(spot).wrapping_add(unit * plane);
+                        // SAFETY: as above.
+                        vector = unsafe { _mm512_mask_loadu_ps(vector, mask(spot), at) };
+                    }
+                    // SAFETY: as above.
+                    unsafe { _mm512_storeu_ps(to, vector) };
+                    to = to.wrapping_add(stride);
+                }
+            }
+        }
+    }
+}
