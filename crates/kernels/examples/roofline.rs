@@ -1,5 +1,5 @@
 //! Convolutions against the peak of this machine, measured in the same run:
-//! `cargo run --release -p doppelray-kernels --example roofline -- [part of a name] [batch]`.
+//! `cargo run --release -p doppelray-kernels --example roofline -- [part of a name] [batch] [precision] [kind]`.
 //! With the batch as `tsv:16` it prints a line a shape for `bench/kernels.py` to set beside PyTorch's.
 #![allow(clippy::print_stdout)]
 
@@ -19,7 +19,11 @@ fn main() {
     if !tsv {
         println!("level {:?}, {} threads, batch {batch}", Level::detect(), rayon::current_num_threads());
     }
+    let [precisions, kinds] = [3, 4].map(|index| std::env::args().nth(index).unwrap_or_default());
     for precision in [Precision::F32, Precision::Mixed] {
+        if !format!("{precision:?}").contains(&precisions) {
+            continue;
+        }
         let peak = (0..5).map(|_| peak(precision)).fold(0.0, f64::max);
         if !tsv {
             println!(
@@ -32,7 +36,7 @@ fn main() {
         }
         let (mut work, mut time) = (0.0, 0.0);
         for Layer { name, conv, runs } in layers.iter().filter(|layer| layer.name.contains(&only)) {
-            let rates = measure(conv, Mode::new(precision));
+            let rates = measure(conv, Mode::new(precision), &kinds);
             for (runs, rate) in runs.iter().zip(rates) {
                 work += runs * conv.flops().unwrap() / 1e9;
                 time += runs * conv.flops().unwrap() / 1e9 / rate;
@@ -130,21 +134,23 @@ fn layers(batch: usize) -> Vec<Layer> {
     layers
 }
 
-/// GFLOP/s forward, by `x` and by `w`. Weights are packed in each repetition.
-fn measure(conv: &Conv, mode: Mode) -> [f64; 3] {
+/// GFLOP/s forward, by `x` and by `w`, of those whose name contains `only`. Weights are packed in each repetition.
+fn measure(conv: &Conv, mode: Mode, only: &str) -> [f64; 3] {
     let [x, w, y] = conv.lens().unwrap();
     let (x, w, mut y) = (vec![0.5; x], vec![0.25; w], vec![0.125; y]);
     let (mut dx, mut dw) = (x.clone(), w.clone());
-    let flops = conv.flops().unwrap();
-    let ahead = rate(flops, || {
+    let mut rate = |name: &str, work: &mut dyn FnMut()| {
+        if name.contains(only) { rate(conv.flops().unwrap(), work) } else { f64::NAN }
+    };
+    let ahead = rate("forward", &mut || {
         let packed = pack_forward(conv, &w, mode).unwrap();
         forward(conv, &x, &packed, Epilogue::default(), &mut y).unwrap();
     });
-    let back = rate(flops, || {
+    let back = rate("dx", &mut || {
         let packed = pack_input_gradient(conv, &w, mode).unwrap();
         input_gradient(conv, &y, &packed, &mut dx).unwrap();
     });
-    let weights = rate(flops, || weight_gradient(conv, &x, &y, mode, &mut dw).unwrap());
+    let weights = rate("dw", &mut || weight_gradient(conv, &x, &y, mode, &mut dw).unwrap());
     [ahead, back, weights]
 }
 

@@ -162,7 +162,7 @@ fn plain_pixels(halves: [&[Run]; 2], planes: Planes<'_>, (to, stride): (&mut [f3
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use avx512::interleaved;
+pub(crate) use avx512::{interleaved, paired};
 
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
@@ -303,6 +303,21 @@ mod avx512 {
             from = from.wrapping_add(planes.stride);
             to = to.wrapping_add(stride);
         }
+    }
+
+    /// The same of sixteen numbers and sixteen.
+    ///
+    /// # Safety
+    /// The machine has AVX-512 F, BW and BF16.
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    pub(crate) unsafe fn paired(first: &[f32; GATHER], second: &[f32; GATHER]) -> [f32; GATHER] {
+        let mut to = [0.0; GATHER];
+        // SAFETY: arrays of a vector each.
+        unsafe {
+            let pairs = interleaved(_mm512_loadu_ps(first.as_ptr()), _mm512_loadu_ps(second.as_ptr()));
+            _mm512_storeu_ps(to.as_mut_ptr(), pairs);
+        }
+        to
     }
 
     /// Two vectors rounded to bfloat16, lane by lane in pairs.

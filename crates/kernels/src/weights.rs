@@ -6,8 +6,7 @@ use rayon::prelude::*;
 
 use crate::finish::Shared;
 use crate::level::Mode;
-use crate::pack::{pack_pair, rounded};
-use crate::passes::vectorised;
+use crate::pack::rounded;
 use crate::scratch::Lines;
 use crate::tile::panel_rows;
 use crate::transpose::transpose;
@@ -107,8 +106,8 @@ impl PackedWeights {
     /// Packs `w`, where the weight of an output and input of a group is `taps` values from
     /// `(group * outputs * inputs) * taps + output * strides[0] + input * strides[1]` on.
     pub(crate) fn pack(&mut self, w: &[f32], strides: [usize; 2], taps: usize) {
-        let parts = std::mem::take(&mut self.parts);
-        let mut lanes: Vec<_> = parts.iter().map(|part| part.lanes.clone()).collect();
+        let mut parts = std::mem::take(&mut self.parts);
+        let mut lanes: Vec<_> = parts.iter_mut().map(|part| std::mem::take(&mut part.lanes)).collect();
         {
             let to: Vec<_> = lanes.iter_mut().map(|lanes| Shared::new(lanes.as_mut())).collect();
             let packing = Packing { weights: self, parts: &parts, to: &to, w, strides, taps };
@@ -260,7 +259,12 @@ impl Packing<'_> {
                     let start = weights.range(part, block, [group, panel]).start;
                     let at = start + (tap * block.units + unit) * weights.height(panel);
                     // SAFETY: each output, input and tap of a part has its own lanes.
-                    unsafe { to.part(at, lanes.len()) }.copy_from_slice(lanes);
+                    let to = unsafe { to.part(at, lanes.len()) };
+                    // A full panel's lanes are few and of a known number.
+                    match (to.as_mut_array::<8>(), lanes.as_array::<8>()) {
+                        (Some(to), Some(lanes)) => *to = *lanes,
+                        _ => to.copy_from_slice(lanes),
+                    }
                 }
             }
         }
@@ -269,8 +273,13 @@ impl Packing<'_> {
 
 /// Lanes of pairs of bfloat16.
 fn paired(first: &[f32; TOGETHER], second: &[f32; TOGETHER]) -> [f32; TOGETHER] {
-    vectorised(
-        #[inline(always)]
-        || std::array::from_fn(|lane| pack_pair(first[lane], second[lane])),
-    )
+    #[cfg(target_arch = "x86_64")]
+    {
+        // SAFETY: only the level that has the instruction pairs.
+        unsafe { crate::pack::paired(first, second) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        std::array::from_fn(|lane| crate::pack::pack_pair(first[lane], second[lane]))
+    }
 }
