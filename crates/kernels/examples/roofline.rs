@@ -139,7 +139,7 @@ fn measure(conv: &Conv, mode: Mode, only: &str) -> [f64; 3] {
     let [x, w, y] = conv.lens().unwrap();
     let (x, w, mut y) = (vec![0.5; x], vec![0.25; w], vec![0.125; y]);
     let (mut dx, mut dw) = (x.clone(), w.clone());
-    let mut rate = |name: &str, work: &mut dyn FnMut()| {
+    let rate = |name: &str, work: &mut dyn FnMut()| {
         if name.contains(only) { rate(conv.flops().unwrap(), work) } else { f64::NAN }
     };
     let ahead = rate("forward", &mut || {

@@ -236,7 +236,7 @@ impl<'a> Product<'a> {
         if let Some(stage) = self.stage {
             let plane = stage.plane(strip);
             let skip = self.weights.units(block.channel) * plane;
-            stage.spots(strip, inputs, self.positions[1], positions, spots);
+            stage.spots(strip, inputs, positions, spots);
             for (tap, rows) in part.taps.iter().zip(panel.chunks_mut(rows)) {
                 let from = (staged.as_ref(), skip + stage.offset(*tap), plane);
                 spots.copy(self.weights.mode.level, from, block.units, (rows, PIXELS));

@@ -22,6 +22,8 @@ pub(crate) struct Stage {
     origin: [isize; 2],
     /// Rows that a position's taps span.
     span: usize,
+    /// Columns of positions.
+    cols: usize,
     /// Lanes of one phase of a row.
     width: usize,
 }
@@ -57,7 +59,7 @@ impl Stage {
         let ((top, span), (left, across)) = (ends(0), ends(1));
         let width = cols + across / source.step[1];
         let (mode, pairs) = (weights.mode, weights.pairs);
-        Some(Stage { mode, pairs, phases, source, origin: [top, left], span, width })
+        Some(Stage { mode, pairs, phases, source, origin: [top, left], span, cols, width })
     }
 
     /// Lanes between two rows.
@@ -169,16 +171,9 @@ impl Stage {
     }
 
     /// Where the positions of a tile read.
-    pub(crate) fn spots(
-        &self,
-        strip: &Strip,
-        channels: usize,
-        cols: usize,
-        tile: [usize; 2],
-        to: &mut Spots,
-    ) {
+    pub(crate) fn spots(&self, strip: &Strip, channels: usize, tile: [usize; 2], to: &mut Spots) {
         let image = self.units(channels) * self.plane(strip);
-        let grid = strip.grid(cols);
+        let grid = strip.grid(self.cols);
         to.spots.clear();
         to.starts.clear();
         for lane in (0..tile[1]).step_by(GATHER) {
