@@ -25,7 +25,15 @@ pub(crate) fn start_log() {
 
 /// Prints an error with its causes; 2 for the command line's fault, else 1.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    let mut message = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Some messages quote their cause already.
+        if !message.contains(&cause) {
+            message += if message.is_empty() { "" } else { ": " };
+            message += &cause;
+        }
+    }
+    eprintln!("error: {message}");
     ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
 }
 

@@ -56,10 +56,10 @@ impl Checkpoint {
         let (newest, next) = (newest(folder), folder.join("next.safetensors"));
         store::write(&next, &self.state, &self.position)?;
         if newest.exists() {
-            fs::rename(&newest, before(folder)).map_err(Error::file(&newest))?;
+            fs::rename(&newest, before(folder)).map_err(Error::unwritten(&newest))?;
         }
-        fs::rename(&next, &newest).map_err(Error::file(&newest))?;
-        files::sync_folder(&newest).map_err(Error::file(folder))
+        fs::rename(&next, &newest).map_err(Error::unwritten(&newest))?;
+        files::sync_folder(&newest).map_err(Error::unwritten(folder))
     }
 
     /// The newest checkpoint that can be read, and why a newer one could not; `None` where none was written.

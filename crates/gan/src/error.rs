@@ -38,9 +38,9 @@ pub enum Error {
     },
     /// A loss or penalty was not finite.
     #[error(
-        "step {step}: {what} is not finite ({value}); the last good checkpoint, of step {good}, is kept in {}. \
-         A smaller game.adam.rate usually helps (--set game.adam.rate=...) in a new --out",
-        path.display()
+        "step {step}: {what} is not finite ({value}); {}. A smaller game.adam.rate usually helps \
+         (--set game.adam.rate=...) in a new --out",
+        kept(*good, path)
     )]
     NotFinite {
         /// The step at which it happened.
@@ -49,17 +49,29 @@ pub enum Error {
         what: String,
         /// Its value.
         value: f64,
-        /// The step of the checkpoint that is kept.
-        good: u64,
-        /// Where that is.
+        /// The step of the last good checkpoint, where there is one.
+        good: Option<u64>,
+        /// Where checkpoints are.
         path: PathBuf,
     },
+}
+
+fn kept(good: Option<u64>, path: &Path) -> String {
+    match good {
+        Some(step) => format!("the last good checkpoint, of step {step}, is kept in {}", path.display()),
+        None => "it is too early for a checkpoint".to_owned(),
+    }
 }
 
 impl Error {
     /// An input or output error at `path`.
     pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| Self::File { path: path.to_owned(), source }
+    }
+
+    /// An error of writing to `path`, with the mend.
+    pub(crate) fn unwritten(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |source| Self::Collection(doppelray_images::Error::unwritten(path)(source))
     }
 
     /// Content that cannot be used.

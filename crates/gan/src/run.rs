@@ -62,10 +62,10 @@ impl Run {
         }
         for folder in ["samples", "snapshots", "checkpoint"] {
             let folder = root.join(folder);
-            fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+            fs::create_dir_all(&folder).map_err(Error::unwritten(&folder))?;
         }
         let lock_path = root.join("lock");
-        let lock = File::create(&lock_path).map_err(Error::file(&lock_path))?;
+        let lock = File::create(&lock_path).map_err(Error::unwritten(&lock_path))?;
         lock.try_lock()
             .map_err(|_| Error::content(root, "another process trains this run; wait for it or stop it"))?;
         if file.exists() {
@@ -74,7 +74,7 @@ impl Run {
             same(root, &before, config)?;
         }
         let text = toml::to_string_pretty(config).expect("plain values");
-        write_whole(&file, |out| out.write_all(text.as_bytes())).map_err(Error::file(&file))?;
+        write_whole(&file, |out| out.write_all(text.as_bytes())).map_err(Error::unwritten(&file))?;
         Ok(Self { root: root.to_owned(), _lock: lock })
     }
 
@@ -102,7 +102,7 @@ impl Run {
         let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
         let kept = text.lines().filter(|l| serde_json::from_str::<Tick>(l).is_ok_and(|t| t.step <= step));
         let kept: String = kept.map(|l| format!("{l}\n")).collect();
-        write_whole(&path, |out| out.write_all(kept.as_bytes())).map_err(Error::file(&path))
+        write_whole(&path, |out| out.write_all(kept.as_bytes())).map_err(Error::unwritten(&path))
     }
 
     /// Adds a line to the log.
@@ -110,13 +110,13 @@ impl Run {
         let path = self.root.join("log.jsonl");
         let line = serde_json::to_string(tick).expect("plain values") + "\n";
         let append = OpenOptions::new().create(true).append(true).open(&path);
-        append.and_then(|mut f| f.write_all(line.as_bytes())).map_err(Error::file(&path))
+        append.and_then(|mut f| f.write_all(line.as_bytes())).map_err(Error::unwritten(&path))
     }
 
     /// Writes a grid of equal images, `columns` wide.
     pub fn grid(&self, kimg: u64, images: &[Image], columns: usize) -> Result<()> {
         let path = self.root.join(format!("samples/{kimg:06}.png"));
-        write_whole(&path, |out| png::encode(&tile(images, columns), out)).map_err(Error::file(&path))
+        write_whole(&path, |out| png::encode(&tile(images, columns), out)).map_err(Error::unwritten(&path))
     }
 }
 

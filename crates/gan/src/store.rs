@@ -29,7 +29,7 @@ pub(crate) fn write(path: &Path, arrays: &Parameters, about: &impl Serialize) ->
     });
     let header = [(KEY.to_owned(), json)].into_iter().collect();
     let whole = safetensors::serialize(views, Some(header)).expect("names are unique");
-    files::write_whole(path, |file| file.write_all(&whole)).map_err(Error::file(path))
+    files::write_whole(path, |file| file.write_all(&whole)).map_err(Error::unwritten(path))
 }
 
 /// Reads arrays and metadata back.

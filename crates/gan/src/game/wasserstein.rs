@@ -71,6 +71,8 @@ impl Play {
         let generator = config.generator.init(&mut init(Purpose::GeneratorWeights), grades, settings.size);
         let critic = config.critic.init(&mut init(Purpose::CriticWeights), grades, settings.size);
         let average = collect(&generator);
+        let generator = generator.computing(settings.precision);
+        let critic = critic.computing(settings.precision);
         let (settings, config, adams) = (settings.clone(), config.clone(), Default::default());
         Self { settings, config, device, generator, critic, average, adams }
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::generator::rows;
 use super::{Conv, SLOPE};
-use crate::ops::{leaky_relu, leaky_relu_mask};
+use crate::ops::{Precision, leaky_relu_mask};
 use crate::parameters::Init;
 
 /// Shape of the critic.
@@ -47,9 +47,15 @@ impl CriticConfig {
 }
 
 impl Critic {
+    /// The same in another precision.
+    pub(crate) fn computing(mut self, precision: Precision) -> Self {
+        self.convs.iter_mut().for_each(|conv| conv.compute(precision));
+        self
+    }
+
     /// Images `[b, 1, s, s]` and their grades to scores `[b, 1]`: a projection onto the grade's own direction.
     pub fn forward(&self, images: Tensor<4>, grades: &[usize]) -> Tensor<2> {
-        let features = self.convs.iter().fold(images, |x, conv| leaky_relu(conv.forward(x), SLOPE));
+        let features = self.convs.iter().fold(images, |x, conv| conv.leaky(x));
         (features.flatten::<2>(1, 3) * self.directions(grades)).sum_dim(1) + rows(&self.offset.val(), grades)
     }
 
@@ -68,7 +74,7 @@ impl Critic {
         for conv in &self.convs {
             let [_, _, height, width] = x.dims();
             sizes.push([height, width]);
-            x = leaky_relu(conv.forward(x), SLOPE).detach();
+            x = conv.leaky(x).detach();
             outputs.push(x.clone());
         }
         let mut gradient = self.directions(grades).reshape(x.dims());

@@ -11,7 +11,7 @@ use doppelray_measures::rng::Purpose;
 use serde::{Deserialize, Serialize};
 
 use super::{Conv, SLOPE, haar};
-use crate::ops::leaky_relu;
+use crate::ops::{Precision, leaky_relu};
 use crate::parameters::{Init, Parameters, load};
 
 /// Shape of the generator.
@@ -71,6 +71,13 @@ impl GeneratorConfig {
 }
 
 impl Generator {
+    /// The same in another precision.
+    pub(crate) fn computing(mut self, precision: Precision) -> Self {
+        self.blocks.iter_mut().for_each(|block| block.conv.compute(precision));
+        self.bands.compute(precision);
+        self
+    }
+
     /// Numbers in a latent.
     pub(crate) fn latent(&self) -> usize {
         self.seed.val().dims()[0] - self.embedding.val().dims()[1]

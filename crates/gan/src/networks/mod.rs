@@ -8,7 +8,7 @@ pub mod haar;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use crate::ops::{Window, convolution, transposed_convolution};
+use crate::ops::{Precision, Window, convolution_bias_relu, transposed_convolution};
 use crate::parameters::Init;
 
 /// A trained generator of any game.
@@ -49,9 +49,7 @@ pub struct Conv {
     /// `[out]`
     pub bias: Param<Tensor<1>>,
     #[module(skip)]
-    stride: usize,
-    #[module(skip)]
-    padding: usize,
+    window: Window,
 }
 
 impl Conv {
@@ -67,22 +65,28 @@ impl Conv {
 
     fn new(init: &mut Init, [inputs, outputs]: [usize; 2], [kernel, stride, padding]: [usize; 3]) -> Self {
         let weight = init.he([outputs, inputs, kernel, kernel], inputs * kernel * kernel);
-        Self { weight, bias: init.zeros([outputs]), stride, padding }
+        Self { weight, bias: init.zeros([outputs]), window: Window::new(stride, padding) }
     }
 
-    /// `[b, in, h, w]` to `[b, out, h', w']`.
+    /// Multiplies in another precision from now on.
+    pub(crate) fn compute(&mut self, precision: Precision) {
+        self.window = self.window.precision(precision);
+    }
+
+    /// `[b, in, h, w]` to `[b, out, h', w']`: leaky ReLU of slope 1 leaves things as they are.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let channels = self.bias.val().dims()[0] as i32;
-        convolution(x, self.weight.val(), self.window()) + self.bias.val().reshape([1, channels, 1, 1])
+        convolution_bias_relu(x, self.weight.val(), self.bias.val(), self.window, 1.0)
+    }
+
+    /// The same, then leaky ReLU.
+    pub fn leaky(&self, x: Tensor<4>) -> Tensor<4> {
+        convolution_bias_relu(x, self.weight.val(), self.bias.val(), self.window, SLOPE)
     }
 
     /// The transposed map without bias: a gradient at the output, `[b, out, h', w']`, to the one at the input,
     /// `[b, in, size.0, size.1]`.
     pub fn transpose(&self, gradient: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
-        transposed_convolution(gradient, self.weight.val(), size, self.window())
+        transposed_convolution(gradient, self.weight.val(), size, self.window)
     }
 
-    fn window(&self) -> Window {
-        Window::new(self.stride, self.padding)
-    }
 }
