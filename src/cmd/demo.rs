@@ -49,7 +49,7 @@ impl Demo {
                 "--equalize",
                 "percentile",
                 "--mirror",
-                "right",
+                "left",
             ],
             vec!["train", &at("knees"), "--out", &at("run"), "--preset", "tiny", "--time", &time],
             vec!["sample", &at("run"), "--out", &at("fakes"), "--seeds", "0-499"],

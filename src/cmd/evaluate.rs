@@ -105,12 +105,20 @@ fn side(path: &Path, set: &Set) -> Side {
     let count = |(grade, rows): (String, Vec<usize>)| (grade, rows.len());
     Side {
         path: path.display().to_string(),
-        title: set.collection.about().title.clone(),
+        title: title(path, &set.collection.about().title),
         hash: set.collection.hash(),
         split: set.split.clone(),
         count: set.rows.len(),
         grades: set.by_grade().into_iter().map(count).collect(),
         size: set.collection.about().size,
+    }
+}
+
+/// A collection's title, or the name of its folder.
+fn title(path: &Path, title: &str) -> String {
+    match title {
+        "" => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        title => title.to_owned(),
     }
 }
 

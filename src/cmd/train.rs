@@ -24,7 +24,7 @@ pub(crate) struct Train {
     /// The run's folder.
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
-    /// The settings to begin with: fast (224 px, the main one), tiny (64 px, minutes), or paper (210 px, Prezja et al. 2022).
+    /// The settings to begin with: fast (224 px, the main one), tiny (64 px, minutes), r3 (R3GAN, 224 px), or paper (210 px, Prezja et al. 2022).
     #[arg(long, default_value = "tiny")]
     preset: String,
     /// Learn only these grades: 0-1, or 2.

@@ -5,7 +5,8 @@ use std::process::{Command, Output};
 use crate::fixture::Fixture;
 
 /// Settings of a training of a second.
-const TINY: &str = "--grades 0-1 --set size=32 --set game.generator.channels=[8] --set game.critic.channels=[8]";
+const TINY: &str =
+    "--grades 0-1 --set size=32 --set game.generator.channels=[8] --set game.critic.channels=[8]";
 
 #[test]
 fn the_command_line_is_refused_with_status_2() {
@@ -118,10 +119,14 @@ fn a_full_disk_is_named_and_nothing_half_written_stays() {
         "phantom --out small/more --count 400 --size 64".to_owned(),
     ] {
         let program = env!("CARGO_BIN_EXE_doppelray");
-        let output = alone(&format!("mount -t tmpfs -o size=64k tmpfs small && {program} {line}; ls small small/run"));
+        let output =
+            alone(&format!("mount -t tmpfs -o size=64k tmpfs small && {program} {line}; ls small small/run"));
         let Output { stdout, stderr, .. } = output.expect("the shell starts");
         let [listed, said] = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        assert!(said.contains("No space left on device") && said.contains("free some space"), "{line}: {said}");
+        assert!(
+            said.contains("No space left on device") && said.contains("free some space"),
+            "{line}: {said}"
+        );
         for whole in ["fakes", "again", "more", "model.safetensors"] {
             assert!(!listed.contains(whole), "{line}: {listed}");
         }

@@ -37,9 +37,10 @@ pub struct Settings {
 }
 
 /// The presets, by name.
-pub const PRESETS: [(&str, &str); 3] = [
+pub const PRESETS: [(&str, &str); 4] = [
     ("tiny", include_str!("presets/tiny.toml")),
     ("fast", include_str!("presets/fast.toml")),
+    ("r3", include_str!("presets/r3.toml")),
     ("paper", include_str!("presets/paper.toml")),
 ];
 

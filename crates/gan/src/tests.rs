@@ -6,9 +6,10 @@ use doppelray_measures::rng::{Purpose, stream};
 
 use crate::adam::Adam;
 use crate::checkpoint::{Checkpoint, Position};
-use crate::game::{GameConfig, wasserstein};
+use crate::game::{GameConfig, relativistic, wasserstein};
 use crate::networks::critic::{Critic, CriticConfig};
 use crate::networks::generator::GeneratorConfig;
+use crate::networks::residual::{ResidualConfig, ResidualCritic};
 use crate::parameters::{Init, Path, collect, load, values};
 use crate::{Settings, model};
 
@@ -61,6 +62,75 @@ fn the_penalty_gradient_agrees_with_finite_differences_in_double_precision() {
             };
             let numeric = (at(step) - at(-step)) / (2.0 * step);
             // Rounding of the penalty (1e-16) over the step, and the step's own error.
+            assert!(
+                (analytic - numeric).abs() < 1e-5 * (1.0 + numeric.abs()),
+                "{name}: {analytic} {numeric}"
+            );
+        }
+    }
+}
+
+fn residual(device: &Device) -> ResidualCritic {
+    let config = ResidualConfig { channels: vec![16, 8], blocks: 1 };
+    let critic = config.critic(&mut Init::new(7, Purpose::CriticWeights, device), 2, RESIDUAL);
+    // Branches that begin as zero would hide their gradients.
+    let mut parameters = collect(&critic);
+    for (at, array) in parameters.values_mut().enumerate() {
+        let draws = stream(3, Purpose::CriticWeights, at as u64).normals(array.values.len());
+        array.values.iter_mut().zip(draws).for_each(|(value, draw)| *value += 0.1 * draw);
+    }
+    load(critic, &parameters).unwrap()
+}
+
+/// Side of the residual critic's images.
+const RESIDUAL: usize = 12;
+
+fn residual_images(device: &Device) -> Tensor<4> {
+    let values = stream(1, Purpose::Batch, 0).normals(GRADES.len() * RESIDUAL * RESIDUAL);
+    Tensor::from_data(TensorData::new(values, [GRADES.len(), 1, RESIDUAL, RESIDUAL]), device)
+}
+
+#[test]
+fn the_residual_critics_explicit_input_gradient_is_the_one_that_backpropagation_finds() {
+    let device = Device::flex().autodiff();
+    let critic = residual(&device);
+    let images = residual_images(&device).require_grad();
+    let tape = critic.forward(images.clone(), &GRADES).sum().backward();
+    let expected = images.grad(&tape).unwrap().into_data();
+    let explicit = critic.input_gradient(images, &GRADES).inner().into_data();
+    let [a, b] = [explicit, expected].map(|d| d.try_into_vec::<f32>().unwrap());
+    let largest = b.iter().fold(0f32, |m, v| m.max(v.abs()));
+    assert!(largest > 0.01);
+    assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-5 * largest.max(1.0)));
+}
+
+#[test]
+fn the_gradient_of_r1_agrees_with_finite_differences_in_double_precision() {
+    let device = Device::flex().autodiff();
+    let critic = residual(&device).map(&mut Double);
+    let images = residual_images(&device).cast(DType::F64);
+    let penalty = |critic: &ResidualCritic| relativistic::penalty(critic, images.clone(), &GRADES);
+    let tape = penalty(&critic).backward();
+    for name in [
+        "bands.weight",
+        "stages.0.blocks.0.widen.weight",
+        "stages.0.blocks.0.grouped.weight",
+        "stages.1.blocks.0.narrow.weight",
+        "stages.0.leave.weight",
+        "direction",
+        "turn",
+    ] {
+        for position in [0, 7, 19] {
+            let mut find = Find { path: Path::default(), name, position, tape: &tape, found: None };
+            critic.visit(&mut find);
+            let analytic = find.found.unwrap();
+            // So small a step that hardly any activation changes its sign, where the penalty jumps.
+            let step = 1e-7;
+            let at = |shift| {
+                let moved = critic.clone().map(&mut Nudge { path: Path::default(), name, position, shift });
+                penalty(&moved).into_scalar::<f64>()
+            };
+            let numeric = (at(step) - at(-step)) / (2.0 * step);
             assert!(
                 (analytic - numeric).abs() < 1e-5 * (1.0 + numeric.abs()),
                 "{name}: {analytic} {numeric}"

@@ -155,8 +155,7 @@ impl<'a> Session<'a> {
 
     fn not_finite(&self, loss: &str, value: f64) -> Error {
         let path = self.run.checkpoints();
-        let good =
-            Checkpoint::read(&path).ok().flatten().map(|(checkpoint, _)| checkpoint.position.step);
+        let good = Checkpoint::read(&path).ok().flatten().map(|(checkpoint, _)| checkpoint.position.step);
         Error::NotFinite { step: self.position.step, what: format!("the loss `{loss}`"), value, good, path }
     }
 

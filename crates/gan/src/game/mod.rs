@@ -1,6 +1,8 @@
 //! Adversarial games: each holds its networks and optimisers and knows one step; the loop knows no more of them.
 
+pub mod duel;
 pub mod projected;
+pub mod relativistic;
 pub mod wasserstein;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -19,6 +21,8 @@ use crate::settings::Settings;
 pub enum GameConfig {
     /// Wasserstein distance with gradient penalty.
     Wasserstein(wasserstein::Config),
+    /// Real and fake images in pairs, with penalties on both.
+    Relativistic(relativistic::Config),
     /// Critics on a frozen network's features.
     Projected(projected::Config),
 }
@@ -28,6 +32,7 @@ impl GameConfig {
     pub fn latent(&self) -> usize {
         match self {
             Self::Wasserstein(config) => config.generator.latent,
+            Self::Relativistic(config) => config.latent,
             Self::Projected(config) => config.generator.latent,
         }
     }
@@ -36,6 +41,7 @@ impl GameConfig {
     pub(crate) fn check(&self, size: usize, batch: usize) -> Option<&'static str> {
         match self {
             Self::Wasserstein(config) => config.check(size),
+            Self::Relativistic(config) => config.check(size),
             Self::Projected(config) => config.check(size, batch),
         }
     }
@@ -64,7 +70,8 @@ pub(crate) trait Game {
 /// A game before its first step.
 pub(crate) fn begin(settings: &Settings, data: &Data) -> Result<Box<dyn Game>> {
     Ok(match &settings.game {
-        GameConfig::Wasserstein(config) => Box::new(wasserstein::Play::begin(settings, config)),
+        GameConfig::Wasserstein(config) => Box::new(duel::Play::begin(settings, config)),
+        GameConfig::Relativistic(config) => Box::new(duel::Play::begin(settings, config)),
         GameConfig::Projected(config) => Box::new(projected::Play::begin(settings, config, data)?),
     })
 }
@@ -86,6 +93,9 @@ pub(crate) fn generator(settings: &Settings, parameters: &Parameters) -> Result<
     match &settings.game {
         GameConfig::Wasserstein(config) => {
             Ok(Generator::Plain(config.generator.restore(grades, settings.size, parameters)?))
+        }
+        GameConfig::Relativistic(config) => {
+            Ok(Generator::Residual(config.restore(grades, settings.size, parameters)?))
         }
         GameConfig::Projected(config) => {
             Ok(Generator::Fast(Box::new(config.generator.restore(grades, settings.size, parameters)?)))

@@ -4,6 +4,7 @@ pub mod critic;
 pub mod fast;
 pub mod generator;
 pub mod haar;
+pub mod residual;
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -16,6 +17,8 @@ use crate::parameters::Init;
 pub(crate) enum Generator {
     /// Without batch statistics and noise.
     Plain(generator::Generator),
+    /// The relativistic game's.
+    Residual(residual::ResidualGenerator),
     /// The projected game's.
     Fast(Box<fast::generator::FastGenerator>),
 }
@@ -25,6 +28,7 @@ impl Generator {
     pub(crate) fn inputs(&self) -> [usize; 2] {
         match self {
             Self::Plain(generator) => [generator.latent(), 0],
+            Self::Residual(generator) => [generator.latent(), 0],
             Self::Fast(generator) => generator.inputs(),
         }
     }
@@ -33,6 +37,7 @@ impl Generator {
     pub(crate) fn forward(&self, latent: Tensor<2>, noise: Tensor<2>, grade: usize) -> Tensor<4> {
         match self {
             Self::Plain(generator) => generator.forward(latent, &[grade]),
+            Self::Residual(generator) => generator.forward(latent, &[grade]),
             Self::Fast(generator) => generator.draw(latent, noise, grade),
         }
     }
@@ -68,6 +73,24 @@ impl Conv {
         Self { weight, bias: init.zeros([outputs]), window: Window::new(stride, padding) }
     }
 
+    /// 1x1.
+    pub(crate) fn point(init: &mut Init, channels: [usize; 2]) -> Self {
+        Self::new(init, channels, [1, 1, 0])
+    }
+
+    /// 1x1 that begins as zero.
+    pub(crate) fn silent(init: &mut Init, [inputs, outputs]: [usize; 2]) -> Self {
+        let weight = init.zeros([outputs, inputs, 1, 1]);
+        Self { weight, bias: init.zeros([outputs]), window: Window::new(1, 0) }
+    }
+
+    /// 3x3 that keeps the size, in groups of channels that do not mix.
+    pub(crate) fn grouped(init: &mut Init, channels: usize, groups: usize) -> Self {
+        let inputs = channels / groups;
+        let weight = init.he([channels, inputs, 3, 3], inputs * 9);
+        Self { weight, bias: init.zeros([channels]), window: Window::new(1, 1).groups(groups) }
+    }
+
     /// Multiplies in another precision from now on.
     pub(crate) fn compute(&mut self, precision: Precision) {
         self.window = self.window.precision(precision);
@@ -88,5 +111,4 @@ impl Conv {
     pub fn transpose(&self, gradient: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
         transposed_convolution(gradient, self.weight.val(), size, self.window)
     }
-
 }

@@ -1,0 +1,133 @@
+//! A generator and a critic against each other, each with its optimiser; what each wants is in the rules.
+
+use burn::module::Module;
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use doppelray_measures::rng::{Purpose, Stream, stream};
+
+use super::{Game, Losses, latents};
+use crate::adam::{Adam, AdamConfig, follow};
+use crate::data::{Batch, Data};
+use crate::parameters::{Init, Parameters, collect, load, values};
+use crate::settings::Settings;
+use crate::store::{below, under};
+
+/// Real images and fakes of the same grades, each `[b, 1, s, s]`.
+pub struct Pair<'a> {
+    /// Real images.
+    pub real: Tensor<4>,
+    /// Fakes, off the tape.
+    pub fake: Tensor<4>,
+    /// The grade of each real image and of the fake beside it.
+    pub grades: &'a [usize],
+}
+
+/// What is played for.
+pub(crate) trait Rules: Clone {
+    /// The generator.
+    type Generator: Module;
+    /// The critic.
+    type Critic: Module;
+
+    /// Steps of the critic for one of the generator.
+    fn turns(&self) -> u64;
+    /// The optimiser of both.
+    fn adam(&self) -> AdamConfig;
+    /// The generator before its first step.
+    fn generator(&self, init: &mut Init, settings: &Settings) -> Self::Generator;
+    /// The critic before its first step.
+    fn critic(&self, init: &mut Init, settings: &Settings) -> Self::Critic;
+    /// Images of latents `[b, z]` and grades, `[b, 1, s, s]`.
+    fn draw(generator: &Self::Generator, latents: Tensor<2>, grades: &[usize]) -> Tensor<4>;
+    /// Scores of images, `[b, 1]`.
+    fn score(critic: &Self::Critic, images: Tensor<4>, grades: &[usize]) -> Tensor<2>;
+    /// What the critic found, and the gradients of its loss.
+    fn critic_losses(&self, critic: &Self::Critic, pair: Pair, draws: Stream) -> (Losses, Gradients);
+    /// The generator's loss of the scores of its fakes and of the real images beside them.
+    fn generator_loss(&self, fake: Tensor<2>, real: impl FnOnce() -> Tensor<2>) -> Tensor<1>;
+}
+
+/// The game under way.
+pub(crate) struct Play<R: Rules> {
+    settings: Settings,
+    rules: R,
+    device: Device,
+    generator: R::Generator,
+    critic: R::Critic,
+    average: Parameters,
+    /// Of the generator, and of the critic.
+    adams: [Adam; 2],
+}
+
+impl<R: Rules> Play<R> {
+    pub(crate) fn begin(settings: &Settings, rules: &R) -> Self {
+        let device = Device::flex().autodiff();
+        let init = |purpose| Init::new(settings.seed, purpose, &device);
+        let generator = rules.generator(&mut init(Purpose::GeneratorWeights), settings);
+        let critic = rules.critic(&mut init(Purpose::CriticWeights), settings);
+        let average = collect(&generator);
+        let (settings, rules, adams) = (settings.clone(), rules.clone(), Default::default());
+        Self { settings, rules, device, generator, critic, average, adams }
+    }
+
+    fn critic_step(&mut self, data: &Data, index: u64) -> (Losses, Batch) {
+        let settings = &self.settings;
+        let batch = data.batch(settings, index, &self.device);
+        let latents = latents(settings, Purpose::CriticLatent, index, &Device::flex());
+        let fake = R::draw(&self.generator.valid(), latents, &batch.grades);
+        let pair = Pair {
+            real: batch.images.clone(),
+            fake: Tensor::from_data(TensorData::new(values(fake.clone()), fake.dims()), &self.device),
+            grades: &batch.grades,
+        };
+        let draws = stream(settings.seed, Purpose::Interpolate, index);
+        let (losses, gradients) = self.rules.critic_losses(&self.critic, pair, draws);
+        self.critic = self.adams[1].step(self.rules.adam(), self.critic.clone(), &gradients);
+        (losses, batch)
+    }
+
+    fn generator_step(&mut self, step: u64, Batch { images, grades }: Batch) -> f64 {
+        let latents = latents(&self.settings, Purpose::GeneratorLatent, step, &self.device);
+        let frozen = self.critic.clone().no_grad();
+        let score = |images| R::score(&frozen, images, &grades);
+        let fake = score(R::draw(&self.generator, latents, &grades));
+        let loss = self.rules.generator_loss(fake, || score(images));
+        self.generator = self.adams[0].step(self.rules.adam(), self.generator.clone(), &loss.backward());
+        super::scalar(&loss)
+    }
+}
+
+impl<R: Rules> Game for Play<R> {
+    fn step(&mut self, data: &Data, step: u64) -> Losses {
+        let turns = self.rules.turns();
+        let (mut sums, mut batch) = self.critic_step(data, step * turns);
+        for turn in 1..turns {
+            let losses;
+            (losses, batch) = self.critic_step(data, step * turns + turn);
+            sums.iter_mut().zip(losses).for_each(|((_, sum), (_, loss))| *sum += loss);
+        }
+        sums.iter_mut().for_each(|(_, sum)| *sum /= turns as f64);
+        sums.push(("generator", self.generator_step(step, batch)));
+        follow(&mut self.average, &collect(&self.generator), self.settings.decay(step));
+        sums
+    }
+
+    fn average(&self) -> &Parameters {
+        &self.average
+    }
+
+    fn state(&self) -> Parameters {
+        let mut state: Parameters = under("average", &self.average).collect();
+        state.extend(under("generator", &collect(&self.generator)).chain(self.adams[0].state("generator")));
+        state.extend(under("critic", &collect(&self.critic)).chain(self.adams[1].state("critic")));
+        state
+    }
+
+    fn restore(&mut self, state: &Parameters, steps: u64) -> Result<(), String> {
+        self.generator = load(self.generator.clone(), &below("generator", state))?;
+        self.critic = load(self.critic.clone(), &below("critic", state))?;
+        self.average = below("average", state);
+        let turns = steps * self.rules.turns();
+        self.adams = [Adam::restored("generator", state, steps), Adam::restored("critic", state, turns)];
+        Ok(())
+    }
+}
