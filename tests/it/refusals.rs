@@ -13,7 +13,7 @@ fn the_command_line_is_refused_with_status_2() {
     let lab = Fixture::new("the_command_line_is_refused_with_status_");
     lab.phantoms();
     for (line, reason) in [
-        ("train knees --out run --preset huge", "choose one of tiny, fast, paper"),
+        ("train knees --out run --preset huge", "choose one of tiny, fast, r3, paper"),
         ("train knees --out run --set game.adam.rte=1", "there is no such key; there are"),
         ("train knees --out run --time soon", "is not a time like 90s, 20m or 3h"),
         ("sample run --out fakes --seeds 9-1", "is not a range like 0-4"),
