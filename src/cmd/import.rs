@@ -3,10 +3,15 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use doppelray_images::collection::{About, Kind};
-use doppelray_images::import::{self, Columns, Outcome, Pattern, Plan, Refusals, Report, Split};
+use doppelray_images::files::write_private;
+use doppelray_images::import::{
+    self, Balance, Columns, Key, Lookalikes, Outcome, Pattern, Plan, Refusals, Report, Split, Subjects,
+};
 use doppelray_images::look::{Borders, Equalize, Look, Polarity};
+use doppelray_images::text::Text;
 use doppelray_images::{Depth, Row, Side};
 
 use super::Common;
@@ -49,6 +54,10 @@ pub(crate) struct Import {
     /// Keep only the centred square of this many source pixels.
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..))]
     crop: Option<u32>,
+    /// Burnt-in text (names, dates, side markers): keep, mask (paint it over) or refuse the image
+    /// [default: mask where subjects get pseudonyms, else keep].
+    #[arg(long, value_name = "HOW")]
+    text: Option<Text>,
     /// Blank borders (padding, collimation): keep, or cut them off.
     #[arg(long, default_value = "keep", value_name = "HOW")]
     borders: Borders,
@@ -72,6 +81,18 @@ pub(crate) struct Import {
     /// Keys the draw of splits.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// How drawn splits hold their shares: loose (in the mean; nobody ever moves when subjects are added) or exact (in each
+    /// stratum of worst grade, sex and site; give --earlier when subjects are added).
+    #[arg(long, default_value = "loose", value_name = "HOW")]
+    balance: Balance,
+    /// A collection whose subjects keep their splits.
+    #[arg(long, value_name = "COLLECTION")]
+    earlier: Option<PathBuf>,
+    /// What becomes of images of different subjects that look like one film.
+    #[arg(long, value_enum, default_value_t = LookalikesArg::Join)]
+    lookalikes: LookalikesArg,
+    #[command(flatten)]
+    names: Names,
     /// Make no collection if any file cannot be used.
     #[arg(long)]
     strict: bool,
@@ -87,6 +108,67 @@ pub(crate) struct Import {
     /// A statement of where they come from.
     #[arg(long, default_value = "", hide_default_value = true)]
     source: String,
+}
+
+/// Whose names leave the lab.
+#[derive(Args)]
+struct Names {
+    /// Call subjects and files by pseudonyms that only this file can trace: one subject has one name in every import.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["new_key", "subjects"])]
+    key: Option<PathBuf>,
+    /// The same, by a key that is made now, in a new file for its owner alone.
+    #[arg(long, value_name = "FILE", conflicts_with = "subjects")]
+    new_key: Option<PathBuf>,
+    /// Without a key: call subjects as the source does, or by pseudonyms that nobody can trace.
+    #[arg(long, value_enum, default_value_t = SubjectsArg::Keep)]
+    subjects: SubjectsArg,
+    /// Where the full account goes that names every source file; it stays in the lab. COLLECTION/import.json names files by
+    /// pseudonyms where subjects have them.
+    #[arg(long, value_name = "FILE")]
+    account: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SubjectsArg {
+    /// As file names and tables call them.
+    Keep,
+    /// By pseudonyms of a key that is drawn for this import and not kept.
+    Forget,
+}
+
+impl Names {
+    fn subjects(&self) -> anyhow::Result<Subjects> {
+        Ok(match (&self.key, &self.new_key, self.subjects) {
+            (Some(file), ..) if !file.exists() => {
+                let why = format!("{}: is not there; make a key with --new-key FILE", file.display());
+                return Err(Usage(why).into());
+            }
+            (Some(file), ..) => Subjects::Keyed(Key::read(file)?),
+            (_, Some(file), _) => Subjects::Keyed(Key::create(file)?),
+            (.., SubjectsArg::Keep) => Subjects::AsGiven,
+            (.., SubjectsArg::Forget) => Subjects::Drawn,
+        })
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LookalikesArg {
+    /// Their subjects are taken for one person.
+    Join,
+    /// All but the first are left out.
+    Refuse,
+    /// Nobody looks.
+    Keep,
+}
+
+impl From<LookalikesArg> for Lookalikes {
+    fn from(lookalikes: LookalikesArg) -> Self {
+        match lookalikes {
+            LookalikesArg::Join => Self::Join,
+            LookalikesArg::Refuse => Self::Refuse,
+            LookalikesArg::Keep => Self::Keep,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -129,18 +211,21 @@ fn columns(text: &str) -> Result<Columns, String> {
 impl Import {
     /// Imports, or with `--dry-run` says what would be.
     pub(crate) fn run(self, common: Common) -> anyhow::Result<()> {
-        let (out, dry_run) = (self.out.clone(), self.dry_run);
+        let (out, account) = (self.out.clone(), self.names.account.clone());
         let console = Console::new(common);
-        let plan = self.plan()?;
-        let (report, last) = if dry_run {
-            (import::rehearse(&plan)?, "Nothing was written (--dry-run).".to_owned())
-        } else {
-            (
-                import::run(&plan, &out, &|event| console.listen(event))?.1,
-                format!("The collection: {}", out.display()),
-            )
-        };
-        console.finish(&(summary(&report) + &last), &report)
+        if self.dry_run {
+            let report = import::rehearse(&self.plan()?)?;
+            return console.finish(&(summary(&report) + "Nothing was written (--dry-run)."), &report);
+        }
+        // Typed again, it does nothing, and the account that it wrote stays.
+        let done = out.exists();
+        let report = import::run(&self.plan()?, &out, &|event| console.listen(event))?.1;
+        if let Some(file) = account.filter(|_| !done) {
+            let bytes = serde_json::to_vec_pretty(&report)?;
+            write_private(&file, &bytes).with_context(|| file.display().to_string())?;
+        }
+        let last = format!("The collection: {}", out.display());
+        console.finish(&(summary(&report) + &last), &import::earlier(&out)?)
     }
 
     fn plan(self) -> anyhow::Result<Plan> {
@@ -151,10 +236,24 @@ impl Import {
         if self.split == Split::FromColumn && self.labels.is_none() {
             return Err(Usage("--split from-column needs a table with --labels".into()).into());
         }
+        if let Some(file) = self.names.account.as_ref().filter(|file| file.exists() && !self.out.exists()) {
+            return Err(
+                Usage(format!("{}: is there already; choose another --account", file.display())).into()
+            );
+        }
         let look = self.look();
+        let subjects = if self.dry_run && self.names.new_key.is_some() {
+            Subjects::Drawn
+        } else {
+            self.names.subjects()?
+        };
+        let text = self.text.unwrap_or(match subjects {
+            Subjects::AsGiven => Text::Keep,
+            _ => Text::Mask,
+        });
         let about = About {
             kind: self.kind.into(),
-            settings: self.settings()?,
+            settings: self.settings(&subjects, text)?,
             title: self.title,
             size: self.size,
             depth: Depth::Eight,
@@ -167,7 +266,11 @@ impl Import {
             labels: self.labels,
             columns: self.columns,
             pattern: self.pattern.unwrap_or_default(),
-            split: self.split.with_seed(self.seed),
+            subjects,
+            split: self.split.with(self.seed, self.balance),
+            earlier: self.earlier,
+            lookalikes: self.lookalikes.into(),
+            text,
             look,
             depth: self.bits,
             refusals: if self.strict { Refusals::Fatal } else { Refusals::LeftOut },
@@ -185,18 +288,29 @@ impl Import {
         }
     }
 
-    /// For collection.toml: all that decides the pixels and the rows.
-    fn settings(&self) -> anyhow::Result<toml::Table> {
-        let mut settings = toml::Table::new();
-        let sources: Vec<String> = self.sources.iter().map(|s| s.display().to_string()).collect();
-        settings.insert("sources".into(), sources.into());
+    /// For collection.toml: all that decides the pixels and the rows. Paths may name people, and stand there only where
+    /// subjects are called as given.
+    fn settings(&self, subjects: &Subjects, text: Text) -> anyhow::Result<toml::Table> {
+        let mut settings = subjects.settings();
         settings.insert("pattern".into(), self.pattern.clone().unwrap_or_default().to_string().into());
         settings.insert("split".into(), self.split.to_string().into());
         settings.insert("seed".into(), i64::try_from(self.seed)?.into());
         settings.insert("resize".into(), "centred square, Lanczos 3".into());
         settings.extend(self.look().settings());
-        if let Some(labels) = &self.labels {
-            settings.insert("labels".into(), labels.display().to_string().into());
+        settings.insert("text".into(), text.to_string().into());
+        let lookalikes = self.lookalikes.to_possible_value();
+        settings.extend(lookalikes.map(|how| ("lookalikes".to_owned(), how.get_name().into())));
+        if matches!(self.split, Split::Drawn { .. }) {
+            settings.insert("balance".into(), self.balance.to_string().into());
+        }
+        if *subjects == Subjects::AsGiven {
+            let sources: Vec<String> = self.sources.iter().map(|s| s.display().to_string()).collect();
+            settings.insert("sources".into(), sources.into());
+            if let Some(labels) = &self.labels {
+                settings.insert("labels".into(), labels.display().to_string().into());
+            }
+        }
+        if self.labels.is_some() {
             settings.insert("columns".into(), self.columns.to_string().into());
         }
         Ok(settings)
@@ -234,6 +348,13 @@ fn summary(report: &Report) -> String {
     );
     left_out(&mut text, report, Outcome::Refused, "refused");
     left_out(&mut text, report, Outcome::Duplicate, "repeats");
+    if !report.lookalikes.is_empty() {
+        let n = report.lookalikes.len();
+        let _infallible = writeln!(
+            text,
+            "{n} pairs of images of different subjects look like one film: see lookalikes.png"
+        );
+    }
     report.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
     text
 }

@@ -5,6 +5,7 @@ mod evaluate;
 mod import;
 mod phantom;
 mod sample;
+mod show;
 mod train;
 
 use clap::{Args, Parser, Subcommand};
@@ -38,6 +39,7 @@ enum Command {
     Train(train::Train),
     Sample(sample::Sample),
     Evaluate(evaluate::Evaluate),
+    Show(show::Show),
 }
 
 /// Runs what was typed.
@@ -50,6 +52,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Train(command) => command.run(common),
         Command::Sample(command) => command.run(common),
         Command::Evaluate(command) => command.run(common),
+        Command::Show(command) => command.run(common),
     }
 }
 

@@ -100,3 +100,79 @@ fn killed_phantoms_go_on_to_the_same_bytes() {
     collection.rows().iter().for_each(|row| collection.verify(row).unwrap());
     assert_eq!(f.names(), ["knees", "whole"]);
 }
+
+/// Fails where any file below a folder, or its name, holds one of these.
+fn nowhere(f: &Fixture, folder: &str, words: &[&str]) {
+    for (path, bytes) in f.files(folder) {
+        for word in words {
+            let found = bytes.windows(word.len()).any(|window| window == word.as_bytes());
+            assert!(!found && !path.display().to_string().contains(word), "{word} in {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn with_a_key_nothing_that_leaves_names_a_subject_and_every_import_gives_one_name() {
+    let f = Fixture::new("import_keyed");
+    for person in 0..6 {
+        f.picture(&format!("ward/{}/8312{}L.png", person % 5, 700 + person), 3 * person);
+    }
+    f.file("ward/1/8312999L.png", b"no picture");
+    f.file("ward/DOE_JANE/8312998L.png", b"no grade");
+    f.file(
+        "labels.csv",
+        b"file;grade;subject;sex\n8312700L.png;1;MRN-5511;F\n8312701L;2;MRN-5512;M\ngone.png;1;MRN-5513;M\n",
+    );
+    f.succeed("import ward --out a --new-key lab.key --size 32");
+    f.succeed("import ward --out b --key lab.key --size 32 --account full.json");
+    assert_eq!(f.text("a/manifest.csv"), f.text("b/manifest.csv"));
+    nowhere(&f, "a", &["8312", "DOE_JANE", "ward"]);
+    assert!(f.text("full.json").contains("ward/DOE_JANE/8312998L.png"));
+    let [a, b] = ["a", "b"].map(|name| Collection::open(&f.path(name)).unwrap());
+    let subject = a.rows()[0].subject.clone().unwrap();
+    assert!(subject.len() == 19 && b.rows()[0].subject.as_deref() == Some(subject.as_str()));
+    f.succeed("import ward --out c --key lab.key --labels labels.csv --size 32");
+    nowhere(&f, "c", &["8312", "MRN", "gone"]);
+    let again = f.run("import ward --out b --key lab.key --size 32 --account full.json");
+    assert!(again.status == 0 && again.err.contains("nothing to do"), "{again:?}");
+    assert!(f.fail(1, "import ward --out d --new-key lab.key").contains("use it with --key"));
+    assert!(f.fail(2, "import ward --out d --key none.key").contains("make a key with --new-key"));
+}
+
+#[test]
+fn a_forgotten_key_leaves_no_way_back_and_the_same_import_again_does_nothing() {
+    let f = Fixture::new("import_forgotten");
+    knees(&f);
+    let said = f.succeed("import src --out a --subjects forget --split from-folders --size 32");
+    assert!(said.contains("a key that was drawn and not kept"), "{said}");
+    f.succeed("import src --out b --subjects forget --split from-folders --size 32");
+    assert_ne!(f.text("a/manifest.csv"), f.text("b/manifest.csv"));
+    assert_eq!(f.text("a/collection.toml"), f.text("b/collection.toml"));
+    nowhere(&f, "a", &["src", "1007", "doppelray-key"]);
+    assert!(
+        f.run("import src --out a --subjects forget --split from-folders --size 32")
+            .err
+            .contains("nothing to do")
+    );
+    assert_eq!(f.names(), ["a", "b", "src"]);
+}
+
+#[test]
+fn a_collection_is_shown_on_one_page_that_needs_nothing_else() {
+    let f = Fixture::new("import_shown");
+    knees(&f);
+    f.file("src/train/2/9999L.png", b"no picture");
+    f.succeed("import src --out knees --split from-folders --size 32 --equalize hist");
+    let said = f.succeed("show knees");
+    assert!(said.contains("40 images of 20 subjects: 28 train, 12 val\nThe page: knees.html"), "{said}");
+    let page = f.text("knees.html");
+    for part in ["Grade 4", "Before and after", "Refused: 1", "src/train/2/9999L.png", "equalize"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("src=\"images/") && !page.contains("http://"));
+    f.succeed("phantom --out phantoms --count 6 --size 32");
+    f.succeed("show phantoms --out page.html --quiet");
+    assert!(f.text("page.html").contains("6 images of 3 subjects"));
+    assert!(f.fail(1, "show src").contains("src: is no collection"));
+    assert!(f.fail(1, "show nowhere").contains("nowhere: is not there"));
+}

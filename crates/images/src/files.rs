@@ -19,6 +19,17 @@ pub fn write_whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<
     result
 }
 
+/// Writes a new file that only its owner can read, synced. Refuses a file that is there.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
 /// `.NAME.SUFFIX` in the same folder: where a thing is made before it gets its name.
 pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let name = path.file_name().map_or_else(|| "unnamed".into(), |n| n.to_string_lossy().into_owned());

@@ -7,6 +7,7 @@ pub mod image;
 pub mod import;
 pub mod jpeg;
 pub mod look;
+pub mod lookalike;
 pub mod phantom;
 pub mod phantom_collection;
 pub mod png;
@@ -14,6 +15,7 @@ pub mod progress;
 pub mod resize;
 pub mod side;
 pub mod source;
+pub mod text;
 
 pub use collection::{Collection, Row};
 pub use error::{Error, Result};

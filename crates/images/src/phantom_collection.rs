@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::Side;
 use crate::collection::{About, Begun, Collection, Row, Writer};
 use crate::error::Result;
-use crate::import::Split;
+use crate::import::{Balance, Split};
 use crate::phantom::{Truth, describe, render};
 use crate::progress::{Event, Listener};
 
@@ -21,7 +21,7 @@ pub fn write(out: &Path, about: About, count: u64, listener: Listener) -> Result
     };
     listener(Event::Begin { task: "drawing phantoms", total: count, unit: "images" });
     let split: Split = "70/10/20".parse().expect("shares that add up");
-    let split = split.with_seed(seed);
+    let split = split.with(seed, Balance::Loose);
     let drawn: Vec<(Row, String)> = (0..count)
         .into_par_iter()
         .map(|index| {

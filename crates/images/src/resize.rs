@@ -28,6 +28,11 @@ pub fn fit(image: &Image, side: u32) -> Image {
     Image::new(side as u32, side as u32, image.depth(), pixels)
 }
 
+/// The image at half its width and height.
+pub fn halved(image: &Image) -> Image {
+    scaled(image, (image.width() / 2).max(1), (image.height() / 2).max(1))
+}
+
 /// The image resized to `width` x `height` pixels at its depth.
 fn scaled(image: &Image, width: u32, height: u32) -> Image {
     if (image.width(), image.height()) == (width, height) {

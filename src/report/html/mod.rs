@@ -1,5 +1,6 @@
 //! Pages of reports: one file each, no network, light and dark, fit to print.
 
+pub(crate) mod collection;
 pub(crate) mod evaluate;
 pub(crate) mod shell;
 pub(crate) mod text;

@@ -33,8 +33,8 @@ pub struct Writer {
     journal: Mutex<File>,
 }
 
-/// The journal's name in the unfinished folder.
-const JOURNAL: &str = "rows.jsonl";
+/// Below the unfinished folder: what goes when the collection is finished.
+const SCRATCH: &str = "scratch";
 
 impl Writer {
     /// Begins a collection at `out`, or goes on with it; refuses a folder that holds something else.
@@ -52,6 +52,11 @@ impl Writer {
             };
         }
         let staged = beside(out, "part");
+        if staged.join("manifest.csv").is_file() && !staged.join(SCRATCH).exists() {
+            // It was whole and lacked but its name.
+            fs::rename(&staged, out).and_then(|()| sync_folder(out)).map_err(Error::unwritten(out))?;
+            return Self::begin(out, about);
+        }
         let toml = staged.join("collection.toml");
         if toml.is_file() {
             let text = fs::read_to_string(&toml).map_err(Error::file(&toml))?;
@@ -68,7 +73,9 @@ impl Writer {
             let text = toml::to_string(&about).expect("plain values");
             write_whole(&toml, |file| file.write_all(text.as_bytes())).map_err(Error::unwritten(out))?;
         }
-        let path = staged.join(JOURNAL);
+        let scratch = staged.join(SCRATCH);
+        fs::create_dir_all(&scratch).map_err(Error::unwritten(out))?;
+        let path = scratch.join("rows.jsonl");
         let earlier = journalled(&path)?;
         let journal = File::options().create(true).append(true).open(&path);
         let journal = Mutex::new(journal.map_err(Error::unwritten(out))?);
@@ -134,6 +141,16 @@ impl Writer {
         fs::remove_file(&path).map_err(Error::unwritten(&self.out.join(&row.file)))
     }
 
+    /// A folder for what an interrupted run must find again and a finished collection must not hold.
+    pub fn scratch(&self) -> PathBuf {
+        self.staged.join(SCRATCH)
+    }
+
+    /// Reads an image that was put.
+    pub fn read(&self, row: &Row) -> Result<Image> {
+        png::read(&self.staged.join(&row.file))
+    }
+
     /// Gives up: what cannot become a collection is not left to be continued.
     pub fn abandon(self) -> Result<()> {
         fs::remove_dir_all(&self.staged).map_err(Error::unwritten(&self.staged))
@@ -158,8 +175,7 @@ impl Writer {
         }
         self.attach("manifest.csv", &table.into_inner().expect("memory takes all"))?;
         self.sync(&rows)?;
-        let journal = self.staged.join(JOURNAL);
-        fs::remove_file(&journal).map_err(Error::unwritten(&journal))?;
+        fs::remove_dir_all(self.scratch()).map_err(Error::unwritten(&self.out))?;
         let named = fs::rename(&self.staged, &self.out).and_then(|()| sync_folder(&self.out));
         named.map_err(Error::unwritten(&self.out))?;
         Collection::open(&self.out)

@@ -11,12 +11,14 @@ use super::name::grade;
 use crate::error::{Error, Result};
 
 /// The columns by our names, and other names under which public tables have them.
-const NAMES: [(&str, &[&str]); 5] = [
+const NAMES: [(&str, &[&str]); 7] = [
     ("file", &["file", "path", "filename", "image", "id"]),
     ("grade", &["grade", "kl", "kl_grade", "klg", "label"]),
     ("subject", &["subject", "subject_id", "patient", "patient_id"]),
     ("side", &["side", "laterality"]),
     ("split", &["split", "set"]),
+    ("sex", &["sex", "gender"]),
+    ("site", &["site", "center", "centre", "hospital", "institution"]),
 ];
 
 /// Columns that a table calls otherwise: `file=picture,grade=score`.
@@ -45,94 +47,142 @@ impl std::fmt::Display for Columns {
     }
 }
 
-/// The lines of a label file by the path or name that they speak of.
+/// The lines of a label file by the path or name that they speak of. A line is read again when it is asked for, so that
+/// a million of them take little more memory than the file.
 pub(super) struct Labels {
-    lines: BTreeMap<String, Line>,
+    text: String,
+    delimiter: u8,
+    places: [Option<usize>; NAMES.len()],
+    /// Sorted by key.
+    lines: Vec<Line>,
+    /// How the file was encoded, where that had to be guessed.
+    pub(super) guessed: Option<&'static str>,
 }
 
-#[derive(Default)]
 struct Line {
-    number: usize,
-    grade: Option<String>,
-    subject: Option<String>,
-    side: Option<String>,
-    split: Option<String>,
+    key: Box<str>,
+    /// Where it begins in the text.
+    at: usize,
+    number: u64,
     repeated: bool,
     used: Cell<bool>,
 }
 
 impl Labels {
     /// Reads a CSV with a header: `file` (or path, filename, image, id) and `grade` (or kl, kl_grade, klg, label), and
-    /// where they are there `subject`, `side` and `split`.
+    /// where they are there `subject`, `side`, `split`, `sex` and `site`. Cells are parted by commas, semicolons or tabs.
     pub(super) fn read(path: &Path, columns: &Columns) -> Result<Self> {
-        let bytes = fs::read(path).map_err(Error::file(path))?;
-        // Spreadsheets begin UTF-8 with a mark that would stick to the first column's name.
-        let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
+        let (text, guessed) = decoded(fs::read(path).map_err(Error::file(path))?);
+        let delimiter = delimiter(&text);
+        let mut reader = reader(delimiter).from_reader(text.as_bytes());
         let bad = |e: csv::Error| {
             Error::content(path, format!("not a readable CSV ({e}); save it as UTF-8 with commas"))
         };
-        let headers = reader.headers().map_err(bad)?.clone();
-        let [file, grade, subject, side, split] =
-            find_columns(&headers, columns).map_err(|e| Error::content(path, e))?;
-        let mut lines = BTreeMap::<String, Line>::new();
-        for record in reader.records() {
-            let record = record.map_err(bad)?;
-            let cell = |at: Option<usize>| {
-                at.and_then(|at| record.get(at)).filter(|t| !t.is_empty()).map(String::from)
+        let mut record = csv::StringRecord::new();
+        reader.read_record(&mut record).map_err(bad)?;
+        let places = find_columns(&record, columns).map_err(|e| Error::content(path, e))?;
+        let mut lines = Vec::new();
+        while reader.read_record(&mut record).map_err(bad)? {
+            let (at, number) = record.position().map_or((0, 0), |p| (p.byte() as usize, p.line()));
+            let refuse = |why: &str| Err(Error::content(path, format!("line {number}: {why}")));
+            let Some(key) = cell(&record, places[0]) else {
+                return refuse("names no file; fill it in or remove it");
             };
-            let number = record.position().map_or(0, |p| p.line() as usize);
-            let Some(key) = cell(file) else {
-                return Err(Error::content(
-                    path,
-                    format!("line {number}: names no file; fill it in or remove it"),
-                ));
+            let Some(key) = plain(&key) else {
+                return refuse(&format!("`{key}` leaves the source folder; name files from there"));
             };
-            let key = plain(&key).ok_or_else(|| {
-                let why = format!("line {number}: `{key}` leaves the source folder; name files from there");
-                Error::content(path, why)
-            })?;
-            let (grade, subject, side, split) = (cell(grade), cell(subject), cell(side), cell(split));
-            let line = Line { number, grade, subject, side, split, ..Line::default() };
-            lines.entry(key).and_modify(|line| line.repeated = true).or_insert(line);
+            lines.push(Line { key: key.into(), at, number, repeated: false, used: Cell::new(false) });
         }
-        Ok(Self { lines })
+        // Stable, so that of two lines with one key the first is found.
+        lines.sort_by(|a, b| a.key.cmp(&b.key));
+        for at in 1..lines.len() {
+            if lines[at - 1].key == lines[at].key {
+                lines[at - 1].repeated = true;
+                lines[at].repeated = true;
+            }
+        }
+        Ok(Self { text, delimiter, places, lines, guessed })
     }
 
     /// What the table says of a file, found by its path below the source, its name, or its stem.
     pub(super) fn of(&self, inside: &Path) -> Result<Known, String> {
         let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
         let keys = [slashed(inside), text(inside.file_name()), text(inside.file_stem())];
-        let line = keys
-            .iter()
-            .find_map(|key| self.lines.get(key))
-            .ok_or("the label file has no line for it; add one")?;
+        let find = |key: &String| self.lines.binary_search_by(|line| line.key.as_ref().cmp(key)).ok();
+        let line = keys.iter().find_map(find).ok_or("the label file has no line for it; add one")?;
+        let line = &self.lines[line];
         line.used.set(true);
-        line.known().map_err(|why| format!("line {} of the label file: {why}", line.number))
+        self.known(line).map_err(|why| format!("line {} of the label file: {why}", line.number))
     }
 
     /// What lines speak of that is not there.
     pub(super) fn unused(&self) -> Vec<&str> {
-        self.lines.iter().filter(|(_, line)| !line.used.get()).map(|(key, _)| key.as_str()).collect()
+        self.lines.iter().filter(|line| !line.used.get()).map(|line| line.key.as_ref()).collect()
     }
-}
 
-impl Line {
-    fn known(&self) -> Result<Known, String> {
-        if self.repeated {
+    fn known(&self, line: &Line) -> Result<Known, String> {
+        if line.repeated {
             return Err("another line speaks of the same file; remove one".into());
         }
-        let text = self.grade.as_deref().ok_or("no grade is given; fill it in")?;
+        let mut record = csv::StringRecord::new();
+        let text = &self.text[line.at..];
+        let mut reader = reader(self.delimiter).buffer_capacity(512).from_reader(text.as_bytes());
+        reader.read_record(&mut record).map_err(|e| e.to_string())?;
+        let [_, text, subject, side, split, sex, site] = self.places.map(|place| cell(&record, place));
+        let text = text.ok_or("no grade is given; fill it in")?;
         let grade =
-            grade(text).unwrap_or_else(|| Err(format!("grade `{text}` is not one of 0..4; correct it")))?;
-        let side = self.side.as_deref().map(str::parse).transpose()?;
-        Ok(Known { grade, subject: self.subject.clone(), side, split: self.split.clone() })
+            grade(&text).unwrap_or_else(|| Err(format!("grade `{text}` is not one of 0..4; correct it")))?;
+        let side = side.map(|side| side.parse()).transpose()?;
+        let traits = [sex, site].map(|known| known.unwrap_or_default().to_lowercase());
+        Ok(Known { grade, subject, side, split, traits })
     }
 }
 
-/// Where our five columns are; the first two must be.
-fn find_columns(headers: &csv::StringRecord, columns: &Columns) -> Result<[Option<usize>; 5], String> {
-    let mut places = [None; 5];
+fn reader(delimiter: u8) -> csv::ReaderBuilder {
+    let mut builder = csv::ReaderBuilder::new();
+    builder.trim(csv::Trim::All).has_headers(false).delimiter(delimiter);
+    builder
+}
+
+fn cell(record: &csv::StringRecord, place: Option<usize>) -> Option<String> {
+    place.and_then(|place| record.get(place)).filter(|text| !text.is_empty()).map(String::from)
+}
+
+/// The text of a table, whatever wrote it: UTF-8 or UTF-16 by its mark, else UTF-8, else Latin-1, which is said.
+fn decoded(bytes: Vec<u8>) -> (String, Option<&'static str>) {
+    let wide = |bytes: &[u8], of: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| of([pair[0], pair[1]])).collect();
+        String::from_utf16_lossy(&units)
+    };
+    match bytes.as_slice() {
+        [0xEF, 0xBB, 0xBF, text @ ..] if std::str::from_utf8(text).is_ok() => {
+            (String::from_utf8_lossy(text).into_owned(), None)
+        }
+        [0xFF, 0xFE, text @ ..] => (wide(text, u16::from_le_bytes), None),
+        [0xFE, 0xFF, text @ ..] => (wide(text, u16::from_be_bytes), None),
+        [_, 0, _, 0, ..] => (wide(&bytes, u16::from_le_bytes), Some("UTF-16")),
+        [0, _, 0, _, ..] => (wide(&bytes, u16::from_be_bytes), Some("UTF-16")),
+        _ => match String::from_utf8(bytes) {
+            Ok(text) => (text, None),
+            Err(error) => (error.as_bytes().iter().map(|b| char::from(*b)).collect(), Some("Latin-1")),
+        },
+    }
+}
+
+/// What parts the cells of the first line: spreadsheets of half the world write semicolons.
+fn delimiter(text: &str) -> u8 {
+    let first = text.lines().next().unwrap_or_default();
+    let count = |c: &u8| first.bytes().filter(|b| b == c).count();
+    // The last of equals wins, and that is the comma.
+    *b"\t;,".iter().max_by_key(|c| count(c)).unwrap_or(&b',')
+}
+
+/// Where our columns are; the first two must be.
+fn find_columns(
+    headers: &csv::StringRecord,
+    columns: &Columns,
+) -> Result<[Option<usize>; NAMES.len()], String> {
+    let mut places = [None; NAMES.len()];
     for (place, (name, usual)) in places.iter_mut().zip(NAMES) {
         let renamed = columns.0.get(name);
         let at = |wanted: &str| headers.iter().position(|h| h.eq_ignore_ascii_case(wanted));

@@ -1,6 +1,7 @@
 //! Graded image files into a collection: find them, read what is known of each, split by subject, convert.
 
 mod find;
+mod identity;
 mod labels;
 mod name;
 mod report;
@@ -17,14 +18,20 @@ use rayon::prelude::*;
 use crate::collection::{About, Begun, Collection, Row, Writer};
 use crate::error::{Error, Result};
 use crate::look::Look;
+use crate::lookalike::Print;
 use crate::progress::{Event, Listener};
+use crate::text::{self, Text};
 use crate::{Depth, Image, Side, resize, source};
 
+use identity::Names;
+pub use identity::{Key, Subjects};
 pub use labels::Columns;
 pub use name::Pattern;
-pub use report::{Account, Outcome, Report};
-pub use split::Split;
+pub use report::{Account, Lookalike, Outcome, Report};
+pub use split::{Balance, Split};
 use survey::{Candidate, Survey};
+pub use twins::Lookalikes;
+use twins::{Rules, Taken};
 
 /// What an import does.
 pub struct Plan {
@@ -36,8 +43,16 @@ pub struct Plan {
     pub columns: Columns,
     /// Where subject and side stand in a file's name.
     pub pattern: Pattern,
+    /// What subjects are called.
+    pub subjects: Subjects,
     /// How images are divided.
     pub split: Split,
+    /// A collection whose subjects keep their splits.
+    pub earlier: Option<PathBuf>,
+    /// What becomes of images of different subjects that look like one film.
+    pub lookalikes: Lookalikes,
+    /// What becomes of images that bear text.
+    pub text: Text,
     /// What is done to every image.
     pub look: Look,
     /// Bits a pixel; `None` takes 16 where any source has them, else 8.
@@ -63,13 +78,15 @@ struct Known {
     subject: Option<String>,
     side: Option<Side>,
     split: Option<String>,
+    /// Sex and site.
+    traits: [String; 2],
 }
 
 /// Imports into `out`. Files that cannot be used are refused one by one and accounted for; only where none is left,
 /// or a subject would straddle two splits, the import fails as a whole. Memory does not grow with the images, only
-/// with what is known of them.
+/// with what is known of them. The report names source files; `import.json` does where subjects are called as given.
 pub fn run(plan: &Plan, out: &Path, listener: Listener) -> Result<(Collection, Report)> {
-    let survey = survey::survey(plan)?;
+    let mut survey = survey::survey(plan)?;
     let about = about(plan, &survey);
     let writer = match Writer::begin(out, about.clone())? {
         Begun::Open(writer) => writer,
@@ -78,14 +95,14 @@ pub fn run(plan: &Plan, out: &Path, listener: Listener) -> Result<(Collection, R
             return Ok((collection, earlier(out)?));
         }
     };
+    let names = Names::of(&plan.subjects, &writer)?;
+    survey.name(&plan.subjects, &names);
     let results = convert_all((plan, about.size, about.depth), &writer, &survey.candidates, listener)?;
-    sheet::attach(plan, &writer, &about, (&survey.candidates, &results))?;
-    match conclude(plan, &writer, survey, results) {
-        Ok((rows, accounts, ignored, mut notes)) => {
-            let mut report = Report::new(&about, &rows, accounts);
-            notes.append(&mut report.notes);
-            let report = Report { ignored, notes, ..report };
-            writer.attach("import.json", &serde_json::to_vec_pretty(&report).expect("plain values"))?;
+    sheet::look(plan, &writer, &about, (&survey.candidates, &results))?;
+    match conclude((plan, &about), (&writer, &names), (survey, results), listener) {
+        Ok((rows, report)) => {
+            let published = names.conceal(report.clone());
+            writer.attach("import.json", &serde_json::to_vec_pretty(&published).expect("plain values"))?;
             Ok((writer.finish(rows)?, report))
         }
         Err(error @ Error::Content { .. }) => {
@@ -98,8 +115,9 @@ pub fn run(plan: &Plan, out: &Path, listener: Listener) -> Result<(Collection, R
 
 /// What an import would do, as far as names, labels and headers tell; nothing is written.
 pub fn rehearse(plan: &Plan) -> Result<Report> {
-    let survey = survey::survey(plan)?;
+    let mut survey = survey::survey(plan)?;
     let about = about(plan, &survey);
+    survey::tell_apart(&mut survey.candidates);
     let read = |c: &Candidate| Account {
         file: c.path.display().to_string(),
         outcome: Outcome::Read,
@@ -119,16 +137,16 @@ fn about(plan: &Plan, survey: &Survey) -> About {
     about
 }
 
-/// The report of the import that made `out`.
-fn earlier(out: &Path) -> Result<Report> {
+/// The report of the import that made `out`, as it stands there.
+pub fn earlier(out: &Path) -> Result<Report> {
     let path = out.join("import.json");
     let bytes = fs::read(&path).map_err(Error::file(&path))?;
     serde_json::from_slice(&bytes)
         .map_err(|e| Error::content(&path, format!("not an import's report ({e}); import again")))
 }
 
-/// A converted row, or why its file cannot be used.
-type Converted = Result<Row, String>;
+/// A converted row with its print, or why its file cannot be used.
+type Converted = Result<(Row, Option<Print>), String>;
 
 fn convert_all(
     (plan, size, depth): (&Plan, u32, Depth),
@@ -137,18 +155,23 @@ fn convert_all(
     listener: Listener,
 ) -> Result<Vec<Converted>> {
     listener(Event::Begin { task: "importing", total: candidates.len() as u64, unit: "images" });
+    let print = |image: &Image| match plan.lookalikes {
+        Lookalikes::Keep => None,
+        _ => Print::of(image),
+    };
     let results = candidates.par_iter().map(|candidate| {
         listener(Event::Advance(1));
         let row = Row { file: place(&candidate.row), ..candidate.row.clone() };
         if let Some(found) = writer.found(&row) {
-            return Ok(Ok(found));
+            let print = print(&writer.read(&found)?);
+            return Ok(Ok((found, print)));
         }
-        match source::read(&candidate.path) {
-            Ok(image) => {
-                let (image, flags) = convert(plan, (size, depth), candidate, image);
-                writer.put(Row { flags, ..row }, &image).map(Ok)
+        let seen = read(plan, candidate);
+        match seen.map(|(image, texts)| convert(plan, (size, depth), candidate, (image, texts))) {
+            Ok((image, flags)) => {
+                writer.put(Row { flags, ..row }, &image).map(|row| Ok((row, print(&image))))
             }
-            Err(error) => Ok(Err(error.reason())),
+            Err(why) => Ok(Err(why)),
         }
     });
     let results = results.collect();
@@ -156,14 +179,38 @@ fn convert_all(
     results
 }
 
+/// The source's image without its text, and how many pieces of text it bore; or why it cannot be used.
+fn read(plan: &Plan, candidate: &Candidate) -> Result<(Image, usize), String> {
+    let image = source::read(&candidate.path).map_err(|error| error.reason())?;
+    let found = if plan.text == Text::Keep { Vec::new() } else { text::find(&image) };
+    match found.first() {
+        Some(part) if plan.text == Text::Refuse => Err(format!(
+            "bears text, it seems: {} pieces, the first of {} x {} pixels at {}, {}; paint over it, or say --text mask",
+            found.len(),
+            part.width,
+            part.height,
+            part.left,
+            part.top
+        )),
+        Some(_) => Ok((text::mask(&image, &found), found.len())),
+        None => Ok((image, 0)),
+    }
+}
+
 /// The image as the collection holds it, and what was done to it that a reader might not expect.
-fn convert(plan: &Plan, (size, depth): (u32, Depth), candidate: &Candidate, image: Image) -> (Image, String) {
+fn convert(
+    plan: &Plan,
+    (size, depth): (u32, Depth),
+    candidate: &Candidate,
+    (image, texts): (Image, usize),
+) -> (Image, String) {
     // The deeper of both depths carries equalisation and resizing.
     let image = if depth == Depth::Sixteen { image.at(depth) } else { image };
     let (image, done) = plan.look.apply(image, candidate.row.side);
     let all = [
         ("colour", candidate.header.colour),
         ("alpha", candidate.header.alpha),
+        ("text", texts > 0),
         ("cut", image.width() != image.height()),
         ("enlarged", image.width().min(image.height()) < size),
     ];
@@ -176,19 +223,25 @@ fn place(row: &Row) -> String {
     Writer::place(&row.split, row.grade, &row.id)
 }
 
-type Concluded = (Vec<Row>, Vec<Account>, usize, Vec<String>);
-
 /// What stays, and the account of every file.
-fn conclude(plan: &Plan, writer: &Writer, survey: Survey, results: Vec<Converted>) -> Result<Concluded> {
-    let Survey { candidates, mut accounts, ignored, notes } = survey;
-    let mut rows = Vec::with_capacity(candidates.len());
+fn conclude(
+    (plan, about): (&Plan, &About),
+    (writer, names): (&Writer, &Names),
+    (survey, results): (Survey, Vec<Converted>),
+    listener: Listener,
+) -> Result<(Vec<Row>, Report)> {
+    let Survey { candidates, mut accounts, ignored, mut notes, homes } = survey;
+    let mut taken = Vec::with_capacity(candidates.len());
     for (candidate, result) in candidates.into_iter().zip(results) {
         match result {
-            Ok(row) => rows.push((candidate.path.display().to_string(), row)),
+            Ok((row, print)) => {
+                let file = candidate.path.display().to_string();
+                taken.push(Taken { file, row, person: candidate.person, print });
+            }
             Err(why) => accounts.push(Account::refused(&candidate.path, why)),
         }
     }
-    if rows.is_empty() {
+    if taken.is_empty() {
         return Err(Error::content(&plan.sources[0], survey::nothing(&accounts)));
     }
     if let (Refusals::Fatal, Some(first)) = (plan.refusals, accounts.first()) {
@@ -196,8 +249,18 @@ fn conclude(plan: &Plan, writer: &Writer, survey: Survey, results: Vec<Converted
             format!("{}; {} files cannot be used, and --strict allows none", first.detail, accounts.len());
         return Err(Error::content(Path::new(&first.file), why));
     }
-    let rows = twins::settle(plan, writer, rows, &mut accounts)?;
-    Ok((rows, accounts, ignored, notes))
+    let rules = Rules { plan, writer, names, homes: &homes };
+    let settled = twins::settle(&rules, taken, &mut accounts, listener)?;
+    let report = Report::new(about, &settled.rows, accounts);
+    let bore = settled.rows.iter().filter(|row| row.flags.split(' ').any(|flag| flag == "text")).count();
+    if bore > 0 {
+        notes.push(format!(
+            "{bore} images bore text, it seems, and were painted over there; the flag `text` marks them: look at them"
+        ));
+    }
+    notes.extend(settled.notes.into_iter().chain(report.notes));
+    let report = Report { ignored, notes, lookalikes: settled.lookalikes, ..report };
+    Ok((settled.rows, report))
 }
 
 #[cfg(test)]

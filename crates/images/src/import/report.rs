@@ -30,6 +30,21 @@ pub struct Account {
     pub detail: String,
 }
 
+/// Two images of different subjects that look like one film.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lookalike {
+    /// The first, by its place in the collection, or a word where it was refused.
+    pub a: String,
+    /// The second.
+    pub b: String,
+    /// How alike they are; 1 is the same.
+    pub likeness: f64,
+    /// Whether one is the other's mirror image.
+    pub mirrored: bool,
+    /// What was done.
+    pub decision: String,
+}
+
 /// All of an import.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
@@ -49,6 +64,9 @@ pub struct Report {
     pub ignored: usize,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// Images of different subjects that look like one film; `lookalikes.png` shows the first.
+    #[serde(default)]
+    pub lookalikes: Vec<Lookalike>,
     /// Every source file, sorted.
     pub files: Vec<Account>,
 }
@@ -74,6 +92,7 @@ impl Report {
             duplicates: count(Outcome::Duplicate),
             ignored: 0,
             notes: gaps(&counts),
+            lookalikes: Vec::new(),
             counts,
             files,
         }

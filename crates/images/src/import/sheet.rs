@@ -1,12 +1,13 @@
-//! What the look does, on one sheet: some images before, and below each after.
+//! Sheets of pictures for whoever decides: what the look does, before and after; and who looks alike.
 
 use doppelray_measures::rng::{Purpose, stream};
 
-use super::{Candidate, Converted, Plan, convert};
-use crate::collection::{About, Writer};
+use super::{Candidate, Converted, Plan, convert, read};
+use crate::collection::{About, Row, Writer};
 use crate::error::Result;
 use crate::look::Look;
-use crate::{Depth, Image, png, resize, source};
+use crate::text::Text;
+use crate::{Depth, Image, png, resize};
 
 /// Images beside each other.
 const ACROSS: usize = 12;
@@ -16,19 +17,19 @@ const CELL: usize = 112;
 
 /// Writes `look.png`: a row of sources over a row of what became of them, chosen at random; and two such rows of images
 /// that were mended (inverted, or their borders cut off), if there are any. Nothing where no look was asked for.
-pub(super) fn attach(
+pub(super) fn look(
     plan: &Plan,
     writer: &Writer,
     about: &About,
     (candidates, results): (&[Candidate], &[Converted]),
 ) -> Result<()> {
-    if plan.look == Look::default() {
+    if plan.look == Look::default() && plan.text == Text::Keep {
         return Ok(());
     }
     let good = |at: &usize| results[*at].is_ok();
     let mended = |at: &usize| {
-        let flags = results[*at].as_ref().map_or("", |row| &row.flags);
-        flags.split(' ').any(|flag| matches!(flag, "inverted" | "borders"))
+        let flags = results[*at].as_ref().map_or("", |(row, _)| &row.flags);
+        flags.split(' ').any(|flag| matches!(flag, "inverted" | "borders" | "text"))
     };
     let all: Vec<usize> = (0..candidates.len()).filter(good).collect();
     let mended: Vec<usize> = all.iter().copied().filter(mended).collect();
@@ -41,11 +42,30 @@ pub(super) fn attach(
             sheet.extend([0, 1].into_iter().flat_map(|which| strip(&pairs, which)));
         }
     }
+    write(writer, "look.png", sheet)
+}
+
+/// Writes `lookalikes.png`: pairs of images of different subjects that look like one film, one above the other; nothing
+/// where there are none.
+pub(super) fn lookalikes(writer: &Writer, pairs: &[[&Row; 2]]) -> Result<()> {
+    const MOST: usize = 10 * ACROSS;
+    let mut sheet = Vec::new();
+    for rows in pairs[..pairs.len().min(MOST)].chunks(ACROSS) {
+        let small =
+            |row: &Row| writer.read(row).map(|image| resize::fit(&image.at(Depth::Eight), CELL as u32));
+        let pairs: Vec<[Image; 2]> =
+            rows.iter().map(|[a, b]| Ok([small(a)?, small(b)?])).collect::<Result<_>>()?;
+        sheet.extend([0, 1].into_iter().flat_map(|which| strip(&pairs, which)));
+    }
+    if sheet.is_empty() { Ok(()) } else { write(writer, "lookalikes.png", sheet) }
+}
+
+fn write(writer: &Writer, name: &str, sheet: Vec<u16>) -> Result<()> {
     let (width, height) = (ACROSS * CELL, sheet.len() / (ACROSS * CELL));
     let mut bytes = Vec::new();
     let image = Image::new(width as u32, height as u32, Depth::Eight, sheet);
     png::encode(&image, &mut bytes).expect("memory takes all");
-    writer.attach("look.png", &bytes)
+    writer.attach(name, &bytes)
 }
 
 /// At most [`ACROSS`] of these, in order.
@@ -61,8 +81,9 @@ fn some(mut from: Vec<usize>, number: u64) -> Vec<usize> {
 
 /// A source and what the collection has of it; `None` where it can no longer be read.
 fn pair(plan: &Plan, about: &About, candidate: &Candidate) -> Option<[Image; 2]> {
-    let before = source::read(&candidate.path).ok()?;
-    let (after, _) = convert(plan, (about.size, about.depth), candidate, before.clone());
+    // Without its text, which must not leave by this way either.
+    let (before, texts) = read(plan, candidate).ok()?;
+    let (after, _) = convert(plan, (about.size, about.depth), candidate, (before.clone(), texts));
     Some([before, after].map(|image| resize::fit(&image.at(Depth::Eight), CELL as u32)))
 }
 

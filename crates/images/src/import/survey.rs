@@ -1,17 +1,21 @@
 //! All that can be known before a pixel is read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::identity::{Names, Subjects};
 use super::labels::Labels;
 use super::name::{grade, safe};
 use super::report::Account;
+use super::split::Homes;
 use super::{Known, Plan, Split, find};
 use crate::Depth;
-use crate::collection::{Row, hex};
+use crate::collection::{Collection, Kind, Row, hex};
 use crate::error::{Error, Result};
 use crate::source::{self, Header};
 
@@ -21,21 +25,27 @@ pub(super) struct Candidate {
     pub(super) header: Header,
     /// Without the file, the hash and the flags.
     pub(super) row: Row,
+    /// Whom it is taken for: what splits are drawn by, and what look-alikes are joined by.
+    pub(super) person: String,
+    /// Sex and site, where a table has them; they decide on strata and go no further.
+    pub(super) traits: [String; 2],
 }
 
 /// The files of all sources.
+#[derive(Default)]
 pub(super) struct Survey {
     /// Sorted by source and path.
     pub(super) candidates: Vec<Candidate>,
     pub(super) accounts: Vec<Account>,
     pub(super) ignored: usize,
     pub(super) notes: Vec<String>,
+    pub(super) homes: Homes,
 }
 
 /// Finds every file, and what labels and names say of it; checks that no subject straddles two splits.
 pub(super) fn survey(plan: &Plan) -> Result<Survey> {
     let labels = plan.labels.as_deref().map(|path| Labels::read(path, &plan.columns)).transpose()?;
-    let mut survey = Survey { candidates: Vec::new(), accounts: Vec::new(), ignored: 0, notes: Vec::new() };
+    let mut survey = Survey::default();
     let mut unnamed = 0;
     for source in &plan.sources {
         let found = find::below(source)?;
@@ -45,9 +55,10 @@ pub(super) fn survey(plan: &Plan) -> Result<Survey> {
         for (path, header) in found.images.into_iter().zip(headers) {
             let known = describe(plan, labels.as_ref(), source, &path);
             match known.and_then(|known| header.map(|h| (known, h)).map_err(|e| e.reason())) {
-                Ok(((row, named), header)) => {
+                Ok((Described { row, traits, named }, header)) => {
                     unnamed += usize::from(!named);
-                    survey.candidates.push(Candidate { path, header, row });
+                    let person = row.subject.clone().unwrap_or_default();
+                    survey.candidates.push(Candidate { path, header, row, person, traits });
                 }
                 Err(why) => survey.accounts.push(Account::refused(&path, why)),
             }
@@ -57,9 +68,21 @@ pub(super) fn survey(plan: &Plan) -> Result<Survey> {
         return Err(Error::content(&plan.sources[0], nothing(&survey.accounts)));
     }
     survey.note(plan, unnamed, labels.as_ref());
-    tell_apart(&mut survey.candidates);
-    plan.split.assign(&mut survey.candidates).map_err(|why| Error::content(&plan.sources[0], why))?;
+    let earlier = plan.earlier.as_deref().map_or_else(|| Ok(BTreeMap::new()), |path| homes_of(plan, path))?;
+    let homes = plan.split.assign(&mut survey.candidates, earlier);
+    survey.homes = homes.map_err(|why| Error::content(&plan.sources[0], why))?;
     Ok(survey)
+}
+
+/// The splits of an earlier collection's subjects.
+fn homes_of(plan: &Plan, path: &Path) -> Result<BTreeMap<String, String>> {
+    if plan.subjects == Subjects::Drawn {
+        let why = "its pseudonyms cannot be told again; import both with --key FILE, or with --subjects keep";
+        return Err(Error::content(path, why));
+    }
+    let earlier = Collection::open(path)?;
+    let home = |row: &Row| row.subject.clone().map(|subject| (subject, row.split.clone()));
+    Ok(earlier.rows().iter().filter_map(home).collect())
 }
 
 /// Why no file can be used.
@@ -80,18 +103,42 @@ impl Survey {
         if deep { Depth::Sixteen } else { Depth::Eight }
     }
 
-    /// A hash of which files there are and of what is known of each.
+    /// A hash of which files there are, how each ends, and what is known of it.
     pub(super) fn digest(&self) -> String {
+        let ends: Vec<(u64, [u8; 32])> = self.candidates.par_iter().map(|c| end(&c.path)).collect();
         let mut digest = Sha256::new();
-        for candidate in &self.candidates {
-            let length = candidate.path.metadata().map_or(0, |m| m.len());
+        for (candidate, (length, end)) in self.candidates.iter().zip(ends) {
             digest.update(format!("{:?} {length} {:?}\n", candidate.path, candidate.row));
+            digest.update(end);
         }
         hex(&digest.finalize())
     }
 
+    /// Gives every image its names in the collection.
+    pub(super) fn name(&mut self, subjects: &Subjects, names: &Names) {
+        for Candidate { row, person, .. } in &mut self.candidates {
+            let subject = names.subject(subjects, person);
+            if *subjects != Subjects::AsGiven {
+                row.id = subject.clone() + &row.side.map_or_else(String::new, |side| side.to_string());
+            }
+            row.subject = Some(subject);
+        }
+        tell_apart(&mut self.candidates);
+    }
+
     fn note(&mut self, plan: &Plan, unnamed: usize, labels: Option<&Labels>) {
         let all = self.candidates.len();
+        let said = match plan.subjects {
+            Subjects::AsGiven if plan.about.kind == Kind::Real => Some(
+                "subjects and files are called as the source calls them; if those are a hospital's numbers, import with \
+                 --key FILE",
+            ),
+            Subjects::Drawn => Some(
+                "pseudonyms are by a key that was drawn and not kept: no later import can tell who is who in this one",
+            ),
+            _ => None,
+        };
+        self.notes.extend(said.map(str::to_owned));
         if unnamed > 0 {
             self.notes.push(format!(
                 "{unnamed} of {all} names tell no subject: each counts as a person of its own; if two can show one \
@@ -101,9 +148,12 @@ impl Survey {
         let unused = labels.map(Labels::unused).unwrap_or_default();
         if let Some(first) = unused.first() {
             self.notes.push(format!(
-                "{} labels speak of files that are not there, the first: {first}",
+                "{} labels speak of files that are not there, the first: `{first}`",
                 unused.len()
             ));
+        }
+        if let Some(guessed) = labels.and_then(|labels| labels.guessed) {
+            self.notes.push(format!("the label file has no mark of its encoding; it was read as {guessed}"));
         }
         let folders: BTreeSet<&str> = self.candidates.iter().map(|c| c.row.split.as_str()).collect();
         if matches!(plan.split, Split::Drawn { .. }) && folders.len() > 1 {
@@ -117,8 +167,16 @@ impl Survey {
     }
 }
 
-/// The row of a file, and whether anything tells its subject.
-fn describe(plan: &Plan, labels: Option<&Labels>, source: &Path, path: &Path) -> Result<(Row, bool), String> {
+/// What names and labels say of a file.
+struct Described {
+    row: Row,
+    traits: [String; 2],
+    /// Whether anything tells its subject.
+    named: bool,
+}
+
+/// The row of a file. Its subject is whom the import takes it for.
+fn describe(plan: &Plan, labels: Option<&Labels>, source: &Path, path: &Path) -> Result<Described, String> {
     let inside = path.strip_prefix(source).unwrap_or(path);
     let name = inside.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let folders: Vec<_> = inside.parent().into_iter().flatten().rev().map(|f| f.to_string_lossy()).collect();
@@ -135,7 +193,7 @@ fn describe(plan: &Plan, labels: Option<&Labels>, source: &Path, path: &Path) ->
     let row = Row {
         file: String::new(),
         id: safe(&name),
-        subject: Some(subject.unwrap_or(name)),
+        subject: Some(plan.subjects.person(&subject.unwrap_or(name))),
         side: known.side.or(side),
         grade: Some(known.grade),
         split: known.split.unwrap_or_default(),
@@ -143,7 +201,7 @@ fn describe(plan: &Plan, labels: Option<&Labels>, source: &Path, path: &Path) ->
         sha256: String::new(),
         flags: String::new(),
     };
-    Ok((row, named))
+    Ok(Described { row, traits: known.traits, named })
 }
 
 /// With a table, a split folder is the nearest that is not a grade's.
@@ -165,11 +223,12 @@ fn foldered(folders: &[&str]) -> Result<Known, String> {
         Some((folder, None)) => return Err(format!("its folder `{folder}` is no grade; {ways}")),
         None => return Err(format!("stands in no folder; {ways}")),
     };
-    Ok(Known { grade, subject: None, side: None, split: folders.get(1).map(|f| (*f).to_owned()) })
+    let split = folders.get(1).map(|f| (*f).to_owned());
+    Ok(Known { grade, subject: None, side: None, split, traits: Default::default() })
 }
 
 /// Files of one name get a number, in order.
-fn tell_apart(candidates: &mut [Candidate]) {
+pub(super) fn tell_apart(candidates: &mut [Candidate]) {
     let mut taken = BTreeSet::new();
     for candidate in candidates {
         let name = candidate.row.id.clone();
@@ -180,4 +239,19 @@ fn tell_apart(candidates: &mut [Candidate]) {
             number += 1;
         }
     }
+}
+
+/// A file's length and a hash of its last 4 KiB: where its pixels lie, which nobody outside can guess.
+fn end(path: &Path) -> (u64, [u8; 32]) {
+    const END: u64 = 4096;
+    let read = || {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(END)))?;
+        let mut bytes = Vec::new();
+        file.take(END).read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>((length, Sha256::digest(bytes).into()))
+    };
+    // What cannot be read is refused when it is converted.
+    read().unwrap_or_default()
 }

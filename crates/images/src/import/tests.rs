@@ -41,7 +41,11 @@ impl Folder {
             labels: None,
             columns: Columns::default(),
             pattern: Pattern::default(),
+            subjects: Subjects::AsGiven,
             split: split.parse().unwrap(),
+            earlier: None,
+            lookalikes: Lookalikes::Join,
+            text: Text::Keep,
             look: Look::default(),
             depth: Some(Depth::Sixteen),
             refusals: Refusals::LeftOut,
@@ -232,7 +236,8 @@ fn an_import_that_was_killed_goes_on_to_the_very_same_collection() {
     (0..9).for_each(|i| f.image(&format!("src/{}/100{i}L.png", i % 5), 5 * i));
     let plan = f.plan("70/10/20");
     let (whole, _) = run(&plan, &f.path("whole"), &silent).unwrap();
-    let survey = survey::survey(&plan).unwrap();
+    let mut survey = survey::survey(&plan).unwrap();
+    survey::tell_apart(&mut survey.candidates);
     let Begun::Open(writer) = Writer::begin(&f.path("out"), about(&plan, &survey)).unwrap() else {
         panic!("not begun")
     };
@@ -304,4 +309,65 @@ fn a_full_disk_names_the_file_and_the_mend_and_leaves_no_collection() {
 fn walk(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
     entries.map(|path| if path.is_dir() { walk(&path) } else { 1 }).sum()
+}
+
+#[test]
+fn label_files_are_read_whatever_wrote_them() {
+    let f = Folder::new();
+    f.image("src/Müller.png", 1);
+    let text = "file,grade,subject\nMüller.png,3,Jörg\n";
+    let wide = |of: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(of).collect::<Vec<u8>>();
+    let with = |mark: &[u8], text: Vec<u8>| [mark, &text].concat();
+    let latin: Vec<u8> = text.chars().map(|c| c as u8).collect();
+    for (name, bytes, guessed) in [
+        ("UTF-8", text.into(), false),
+        ("UTF-8 with its mark", with(b"\xEF\xBB\xBF", text.into()), false),
+        ("UTF-16, little", with(b"\xFF\xFE", wide(u16::to_le_bytes)), false),
+        ("UTF-16, big", with(b"\xFE\xFF", wide(u16::to_be_bytes)), false),
+        ("UTF-16 without its mark", wide(u16::to_le_bytes), true),
+        ("Latin-1", latin, true),
+        ("semicolons", text.replace(',', ";").into(), false),
+        ("tabs and carriage returns", text.replace(',', "\t").replace('\n', "\r\n").into(), false),
+    ] {
+        f.file("labels.csv", &bytes);
+        let plan = Plan { labels: Some(f.path("labels.csv")), ..f.plan("70/10/20") };
+        let (collection, report) =
+            run(&plan, &f.path(name), &silent).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let row = &collection.rows()[0];
+        assert_eq!((row.grade, row.subject.as_deref()), (Some(3), Some("Jörg")), "{name}");
+        assert_eq!(
+            report.notes.iter().any(|note| note.contains("no mark of its encoding")),
+            guessed,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn films_of_two_names_that_look_alike_are_joined_or_refused_with_a_gallery() {
+    let f = Folder::new();
+    let film = |name: &str, subject: u64, size: u32| {
+        let knee = crate::phantom::render(8, subject, Side::Left, 160).image;
+        let mut bytes = Vec::new();
+        png::encode(&resize::square(&knee, size).at(Depth::Eight), &mut bytes).unwrap();
+        f.file(name, &bytes);
+    };
+    (0..6).for_each(|i| film(&format!("src/1/{}L.png", 2000 + i), i, 160));
+    film("src/1/3000L.png", 4, 150);
+    let plan = |lookalikes| Plan {
+        lookalikes,
+        about: About { size: 160, ..f.plan("50/25/25").about },
+        depth: Some(Depth::Eight),
+        ..f.plan("50/25/25")
+    };
+    let (joined, report) = run(&plan(Lookalikes::Join), &f.path("joined"), &silent).unwrap();
+    let of = |id: &str| joined.rows().iter().find(|r| r.id == id).unwrap();
+    assert_eq!((of("3000L").subject.as_deref(), &of("3000L").split), (Some("2004"), &of("2004L").split));
+    assert_eq!((report.lookalikes.len(), report.subjects), (1, 6));
+    assert!(report.lookalikes[0].likeness > 0.65 && f.path("joined/lookalikes.png").is_file());
+    let (refused, report) = run(&plan(Lookalikes::Refuse), &f.path("refused"), &silent).unwrap();
+    assert_eq!((refused.rows().len(), report.refused), (6, 1));
+    assert!(f.path("refused/lookalikes.png").is_file());
+    let (_, report) = run(&plan(Lookalikes::Keep), &f.path("kept"), &silent).unwrap();
+    assert_eq!((report.subjects, report.lookalikes.len()), (7, 0));
 }

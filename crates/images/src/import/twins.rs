@@ -1,76 +1,249 @@
-//! The same picture twice: once is enough, and it must not stand on both sides of a split.
+//! The same picture twice: the same pixels once are enough, and nobody who is shown twice may stand on both sides of a split.
 
 use std::collections::BTreeMap;
 
-use super::report::{Account, Outcome};
-use super::{Plan, Split};
+use rayon::prelude::*;
+
+use super::identity::Names;
+use super::report::{Account, Lookalike, Outcome};
+use super::split::Homes;
+use super::{Plan, Split, sheet};
 use crate::collection::{Row, Writer, check_subjects};
 use crate::error::{Error, Result};
+use crate::look::mirror;
+use crate::lookalike::{ALIKE, Fine, Near, Print, likeness, search};
+use crate::progress::{Event, Listener};
 
-/// Rows with the source file that each came from.
-pub(super) type Sourced = (String, Row);
+/// What becomes of images of different subjects that look like one film.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lookalikes {
+    /// Their subjects are taken for one person.
+    #[default]
+    Join,
+    /// All but the first are refused.
+    Refuse,
+    /// They stay as they are; nobody looks.
+    Keep,
+}
 
-/// Keeps one row of each picture. Subjects who share a picture are taken for one person: the rows of both get the
-/// first one's name, the flag `joined`, and one split.
+/// An image in the collection that is being made.
+pub(super) struct Taken {
+    /// The source file.
+    pub(super) file: String,
+    pub(super) row: Row,
+    pub(super) person: String,
+    pub(super) print: Option<Print>,
+}
+
+/// What is left when everyone is told apart.
+pub(super) struct Settled {
+    pub(super) rows: Vec<Row>,
+    pub(super) lookalikes: Vec<Lookalike>,
+    pub(super) notes: Vec<String>,
+}
+
+/// What decides on rows.
+pub(super) struct Rules<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) writer: &'a Writer,
+    pub(super) names: &'a Names,
+    pub(super) homes: &'a Homes,
+}
+
+/// Keeps one row of each picture, and settles look-alikes as the plan says. Subjects who share a picture are taken for one
+/// person: the rows of all get the first one's name, the flag `joined`, and one split.
 pub(super) fn settle(
-    plan: &Plan,
-    writer: &Writer,
-    rows: Vec<Sourced>,
+    rules: &Rules,
+    taken: Vec<Taken>,
     accounts: &mut Vec<Account>,
-) -> Result<Vec<Row>> {
-    let mut first: BTreeMap<String, Sourced> = BTreeMap::new();
+    listener: Listener,
+) -> Result<Settled> {
     let mut people = People::default();
-    let mut kept = Vec::new();
-    for (file, row) in rows {
-        let Some((twin, same)) = first.get(&row.sha256) else {
-            first.insert(row.sha256.clone(), (file.clone(), row.clone()));
-            kept.push((file, row));
+    let (kept, twins) = once(rules.writer, taken, &mut people)?;
+    let alike = match rules.plan.lookalikes {
+        Lookalikes::Keep => Vec::new(),
+        _ => lookalikes(rules.writer, &kept, listener)?,
+    };
+    sheet::lookalikes(rules.writer, &alike.iter().map(|(near, _)| pair(&kept, near)).collect::<Vec<_>>())?;
+    let (kept, refused) = match rules.plan.lookalikes {
+        Lookalikes::Refuse => refuse(rules.writer, kept, &alike, accounts)?,
+        _ => {
+            alike.iter().for_each(|(near, _)| people.join(&kept[near.a].person, &kept[near.b].person));
+            (kept.into_iter().map(Some).collect(), Vec::new())
+        }
+    };
+    let joined = people.groups();
+    let mut notes = Vec::new();
+    let mut places: Vec<Option<Row>> = Vec::with_capacity(kept.len());
+    for taken in kept {
+        let settled = taken.map(|taken| home(rules, taken, &people, &joined)).transpose()?;
+        if let Some((file, row)) = &settled {
+            accounts.push(Account { file: file.clone(), outcome: Outcome::Read, detail: row.file.clone() });
+        }
+        places.push(settled.map(|(_, row)| row));
+    }
+    for group in joined.values() {
+        if rules.homes.shared(&group.iter().map(String::as_str).collect::<Vec<_>>()).1 {
+            notes.push(format!(
+                "`{}` are taken for one person, and the earlier collection has them in different splits",
+                group.join(", ")
+            ));
+        }
+    }
+    let place = |at: usize| places[at].as_ref().map_or("a file that was refused", |row| &row.file);
+    accounts.extend(twins.into_iter().map(|twin| {
+        let place = place(twin.same);
+        twin.account(place)
+    }));
+    let lookalikes = report(rules.plan, &alike, &refused, &place);
+    let rows: Vec<Row> = places.into_iter().flatten().collect();
+    check_subjects(&rows)
+        .map_err(|why| Error::content(&rules.plan.sources[0], why + hint(&people, &alike)))?;
+    Ok(Settled { rows, lookalikes, notes })
+}
+
+fn hint(people: &People, alike: &[(Near, f64)]) -> &'static str {
+    match (people.0.is_empty(), alike.is_empty()) {
+        (true, _) => "",
+        (_, true) => " (some share a picture and are taken for one person)",
+        _ => {
+            " (some share a picture or look alike and are taken for one person; --lookalikes refuse leaves such out)"
+        }
+    }
+}
+
+/// A file whose pixels another has.
+struct Twin {
+    file: String,
+    /// The place of the other among those kept.
+    same: usize,
+    grades: [Option<u8>; 2],
+}
+
+impl Twin {
+    fn account(self, place: &str) -> Account {
+        let detail = match self.grades {
+            [Some(a), Some(b)] if a != b => format!("{place}, which has grade {a} instead of {b}"),
+            _ => place.to_owned(),
+        };
+        Account { file: self.file, outcome: Outcome::Duplicate, detail }
+    }
+}
+
+/// Keeps the first of the same pixels.
+fn once(writer: &Writer, taken: Vec<Taken>, people: &mut People) -> Result<(Vec<Taken>, Vec<Twin>)> {
+    let mut first: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut kept, mut twins): (Vec<Taken>, Vec<Twin>) = (Vec::new(), Vec::new());
+    for one in taken {
+        let Some(same) = first.get(&one.row.sha256) else {
+            first.insert(one.row.sha256.clone(), kept.len());
+            kept.push(one);
             continue;
         };
-        people.join(same.subject.as_deref(), row.subject.as_deref());
-        let detail = match (same.grade, row.grade) {
-            (Some(a), Some(b)) if a != b => format!("{twin}, which has grade {a} instead of {b}"),
-            _ => twin.clone(),
-        };
-        writer.discard(&row)?;
-        accounts.push(Account { file, outcome: Outcome::Duplicate, detail });
+        people.join(&kept[*same].person, &one.person);
+        writer.discard(&one.row)?;
+        twins.push(Twin { file: one.file, same: *same, grades: [kept[*same].row.grade, one.row.grade] });
     }
-    let mut settled = Vec::with_capacity(kept.len());
-    for (file, row) in kept {
-        let row = people.rename(row);
-        let row = match &plan.split {
-            Split::Drawn { .. } => redraw(&plan.split, writer, row)?,
-            _ => row,
-        };
-        accounts.push(Account { file, outcome: Outcome::Read, detail: row.file.clone() });
-        settled.push(row);
-    }
-    check_subjects(&settled).map_err(|why| {
-        let joined =
-            if people.0.is_empty() { "" } else { " (some share a picture and are taken for one person)" };
-        Error::content(&plan.sources[0], why + joined)
-    })?;
-    Ok(settled)
+    Ok((kept, twins))
 }
 
-fn redraw(split: &Split, writer: &Writer, mut row: Row) -> Result<Row> {
-    let drawn = split.of(&row).unwrap_or_default();
-    if drawn == row.split {
-        return Ok(row);
+fn pair<'a>(kept: &'a [Taken], near: &Near) -> [&'a Row; 2] {
+    [&kept[near.a].row, &kept[near.b].row]
+}
+
+/// Images of different people that look like one film, with their likeness.
+fn lookalikes(writer: &Writer, kept: &[Taken], listener: Listener) -> Result<Vec<(Near, f64)>> {
+    let prints: Vec<Option<Print>> = kept.iter().map(|taken| taken.print.clone()).collect();
+    let near: Vec<Near> =
+        search(&prints).into_iter().filter(|n| kept[n.a].person != kept[n.b].person).collect();
+    listener(Event::Begin { task: "comparing look-alikes", total: near.len() as u64, unit: "pairs" });
+    let compared = near.par_iter().map(|near| {
+        listener(Event::Advance(1));
+        let [a, b] = pair(kept, near).map(|row| writer.read(row));
+        let (a, b) = (a?, b?);
+        let b = if near.mirrored { mirror(&b) } else { b };
+        Ok((*near, likeness(&Fine::of(&a), &Fine::of(&b))))
+    });
+    let compared: Vec<(Near, f64)> = compared.collect::<Result<_>>()?;
+    listener(Event::End);
+    Ok(compared.into_iter().filter(|(_, likeness)| *likeness >= ALIKE).collect())
+}
+
+type Left = (Vec<Option<Taken>>, Vec<usize>);
+
+/// Leaves out the second of each pair, unless its first is left out already.
+fn refuse(
+    writer: &Writer,
+    kept: Vec<Taken>,
+    alike: &[(Near, f64)],
+    accounts: &mut Vec<Account>,
+) -> Result<Left> {
+    let mut left: Vec<Option<Taken>> = kept.into_iter().map(Some).collect();
+    let mut refused = Vec::new();
+    for (near, likeness) in alike {
+        let Some(place) = left[near.a].as_ref().map(|first| first.row.file.clone()) else { continue };
+        if let Some(taken) = left[near.b].take() {
+            let why = format!(
+                "looks like {place}, which is of another subject (likeness {likeness:.2}); leave one out"
+            );
+            writer.discard(&taken.row)?;
+            accounts.push(Account { file: taken.file, outcome: Outcome::Refused, detail: why });
+            refused.push(near.b);
+        }
     }
-    row.split = drawn.to_owned();
+    Ok((left, refused))
+}
+
+/// The row under the name and in the split of the person it belongs to.
+fn home(
+    rules: &Rules,
+    Taken { file, mut row, person, .. }: Taken,
+    people: &People,
+    joined: &BTreeMap<String, Vec<String>>,
+) -> Result<(String, Row)> {
+    let head = people.head(&person);
+    let Some(group) = joined.get(head) else { return Ok((file, row)) };
+    if head != person {
+        row.flags = format!("{} joined", row.flags).trim().to_owned();
+        row.subject = Some(rules.names.subject(&rules.plan.subjects, head));
+    }
+    let split = rules.homes.shared(&group.iter().map(String::as_str).collect::<Vec<_>>()).0;
+    if !matches!(rules.plan.split, Split::Drawn { .. }) || split == row.split {
+        return Ok((file, row));
+    }
+    row.split = split.to_owned();
     let place = Writer::place(&row.split, row.grade, &row.id);
-    writer.relocate(row, place)
+    Ok((file, rules.writer.relocate(row, place)?))
 }
 
-/// For each subject who is taken for another, that other.
+fn report<'a>(
+    plan: &Plan,
+    alike: &[(Near, f64)],
+    refused: &[usize],
+    place: &impl Fn(usize) -> &'a str,
+) -> Vec<Lookalike> {
+    let told = |(near, likeness): &(Near, f64)| Lookalike {
+        a: place(near.a).to_owned(),
+        b: place(near.b).to_owned(),
+        likeness: *likeness,
+        mirrored: near.mirrored,
+        decision: match plan.lookalikes {
+            Lookalikes::Refuse if refused.contains(&near.b) => "the second is refused",
+            Lookalikes::Refuse => "one was refused already",
+            _ => "their subjects are joined",
+        }
+        .to_owned(),
+    };
+    alike.iter().map(told).collect()
+}
+
+/// For each person who is taken for another, that other.
 #[derive(Default)]
 struct People(BTreeMap<String, String>);
 
 impl People {
-    fn join(&mut self, a: Option<&str>, b: Option<&str>) {
-        let (Some(a), Some(b)) = (a, b) else { return };
-        let [a, b] = [a, b].map(|subject| self.head(subject).to_owned());
+    fn join(&mut self, a: &str, b: &str) {
+        let [a, b] = [a, b].map(|person| self.head(person).to_owned());
         if a != b {
             // The smaller name heads, so that the order of the files does not matter.
             let (head, other) = if a < b { (a, b) } else { (b, a) };
@@ -78,19 +251,20 @@ impl People {
         }
     }
 
-    fn head<'a>(&'a self, mut subject: &'a str) -> &'a str {
-        while let Some(next) = self.0.get(subject) {
-            subject = next;
+    fn head<'a>(&'a self, mut person: &'a str) -> &'a str {
+        while let Some(next) = self.0.get(person) {
+            person = next;
         }
-        subject
+        person
     }
 
-    fn rename(&self, mut row: Row) -> Row {
-        let Some(subject) = row.subject.take() else { return row };
-        let head = self.head(&subject).to_owned();
-        if head != subject {
-            row.flags = format!("{} joined", row.flags).trim().to_owned();
+    /// All who are taken for one, by their head.
+    fn groups(&self) -> BTreeMap<String, Vec<String>> {
+        let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for other in self.0.keys() {
+            let head = self.head(other).to_owned();
+            groups.entry(head.clone()).or_insert_with(|| vec![head]).push(other.clone());
         }
-        Row { subject: Some(head), ..row }
+        groups
     }
 }
