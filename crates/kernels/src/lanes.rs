@@ -15,7 +15,7 @@ pub(crate) trait Lanes: Copy {
     unsafe fn zero() -> Self;
     /// `WIDTH` lanes, unaligned.
     unsafe fn load(from: *const f32) -> Self;
-    /// One 32-bit lane, repeated.
+    /// One 32-bit lane, perhaps unaligned, repeated.
     unsafe fn splat(from: *const f32) -> Self;
     /// Writes `WIDTH` lanes, unaligned.
     unsafe fn store(self, to: *mut f32);
@@ -46,7 +46,7 @@ impl Lanes for Plain {
     #[inline(always)]
     unsafe fn splat(from: *const f32) -> Self {
         // SAFETY: the trait's: `from` is good for one lane.
-        Plain([unsafe { *from }; 4])
+        Plain([unsafe { from.read_unaligned() }; 4])
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -132,7 +132,7 @@ mod x86 {
     lanes!(
         /// Eight lanes: AVX2 and FMA.
         Avx2, __m256, 8, _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps,
-        |from| _mm256_set1_ps(*from), |sum, a, b| _mm256_fmadd_ps(a, b, sum), _mm256_add_ps,
+        |from| _mm256_set1_ps(from.read_unaligned()), |sum, a, b| _mm256_fmadd_ps(a, b, sum), _mm256_add_ps,
         |x, slope| {
             let low = _mm256_cmp_ps::<_CMP_LE_OQ>(x, _mm256_setzero_ps());
             _mm256_blendv_ps(x, _mm256_mul_ps(x, slope), low)
@@ -141,7 +141,7 @@ mod x86 {
     lanes!(
         /// Sixteen lanes: AVX-512 F.
         Avx512, __m512, 16, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps,
-        |from| _mm512_set1_ps(*from), |sum, a, b| _mm512_fmadd_ps(a, b, sum), _mm512_add_ps,
+        |from| _mm512_set1_ps(from.read_unaligned()), |sum, a, b| _mm512_fmadd_ps(a, b, sum), _mm512_add_ps,
         |x, slope| {
             let low = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(x, _mm512_setzero_ps());
             _mm512_mask_mul_ps(x, low, x, slope)
@@ -150,7 +150,7 @@ mod x86 {
     lanes!(
         /// Sixteen sums of products of pairs: AVX-512 BF16.
         Bf16, __m512, 16, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps,
-        |from| _mm512_set1_ps(*from),
+        |from| _mm512_set1_ps(from.read_unaligned()),
         |sum, a, b| {
             let [a, b] = std::mem::transmute::<[__m512; 2], [__m512bh; 2]>([a, b]);
             _mm512_dpbf16_ps(sum, a, b)

@@ -70,29 +70,6 @@ pub(crate) fn channels(mode: Mode, runs: &Runs, tap: usize, planes: Planes<'_>, 
     }
 }
 
-/// Fills `rows[channel][stride]` with the tile's pixels under `tap`; pairs of neighbouring pixels where the mode
-/// is paired.
-pub(crate) fn pixels(mode: Mode, runs: &Runs, tap: usize, planes: Planes<'_>, rows: (&mut [f32], usize)) {
-    if !mode.is_paired() {
-        return channels(mode, runs, tap, planes, rows);
-    }
-    let (rows, stride) = rows;
-    let pairs = runs.vectors().div_ceil(2);
-    assert!(planes.count == 0 || rows.len() >= (planes.count - 1) * stride + pairs * GATHER);
-    runs.check(tap, planes);
-    for pair in 0..pairs {
-        let first = runs.of(tap, 2 * pair);
-        let second = if 2 * pair + 1 < runs.vectors() { runs.of(tap, 2 * pair + 1) } else { &[] };
-        let to = (&mut rows[pair * GATHER..], stride);
-        match mode.level {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `Mode::checked` let this level through; what is read and written was checked above.
-            Level::Bf16 if planes.step <= 2 => unsafe { avx512::pixels([first, second], planes, to) },
-            _ => plain_pixels([first, second], planes, to),
-        }
-    }
-}
-
 impl Runs {
     /// Panics unless all lanes under `tap` lie in the data.
     fn check(&self, tap: usize, planes: Planes<'_>) {
@@ -148,15 +125,6 @@ fn plain_pairs(runs: &[Run], planes: Planes<'_>, (to, stride): (&mut [f32], usiz
         let second = if last { [0.0; GATHER] } else { gathered(runs, planes.plane(index + 1)) };
         for (lane, out) in to[index / 2 * stride..][..GATHER].iter_mut().enumerate() {
             *out = pack_pair(first[lane], second[lane]);
-        }
-    }
-}
-
-fn plain_pixels(halves: [&[Run]; 2], planes: Planes<'_>, (to, stride): (&mut [f32], usize)) {
-    for index in 0..planes.count {
-        let whole = halves.map(|runs| gathered(runs, planes.plane(index)));
-        for (pair, out) in whole.as_flattened().chunks_exact(2).zip(&mut to[index * stride..]) {
-            *out = pack_pair(pair[0], pair[1]);
         }
     }
 }
@@ -285,24 +253,18 @@ mod avx512 {
         }
     }
 
-    /// # Safety
-    /// As [`channels`] for both halves, and AVX-512 BF16.
+    /// Two vectors rounded to bfloat16, lane by lane in pairs.
+    #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    pub(super) unsafe fn pixels(halves: [&[Run]; 2], planes: Planes<'_>, (to, stride): (&mut [f32], usize)) {
-        let mut buffers = [[Masked { masks: [0; 2], base: 0 }; GATHER]; 2];
-        let counts = [0, 1].map(|half| all(halves[half], planes.step, &mut buffers[half]));
-        let (mut from, mut to) = (planes.data.as_ptr().wrapping_add(planes.first), to.as_mut_ptr());
-        for _ in 0..planes.count {
-            // SAFETY: the caller's; a vector of pairs is 512 bits of plain numbers.
-            unsafe {
-                let low = gathered(&buffers[0][..counts[0]], planes.step, from);
-                let high = gathered(&buffers[1][..counts[1]], planes.step, from);
-                let pairs = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
-                _mm512_storeu_si512(to.cast(), pairs);
-            }
-            from = from.wrapping_add(planes.stride);
-            to = to.wrapping_add(stride);
-        }
+    pub(crate) fn interleaved(first: __m512, second: __m512) -> __m512 {
+        let pairs = _mm512_cvtne2ps_pbh(second, first);
+        // SAFETY: both are 512 bits of plain numbers.
+        let pairs = unsafe { std::mem::transmute::<__m512bh, __m512i>(pairs) };
+        // Lane i takes the 16-bit numbers i and 16 + i.
+        let lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        let order =
+            _mm512_or_si512(lanes, _mm512_slli_epi32(_mm512_add_epi32(lanes, _mm512_set1_epi32(16)), 16));
+        _mm512_castsi512_ps(_mm512_permutexvar_epi16(order, pairs))
     }
 
     /// The same of sixteen numbers and sixteen.
@@ -318,19 +280,5 @@ mod avx512 {
             _mm512_storeu_ps(to.as_mut_ptr(), pairs);
         }
         to
-    }
-
-    /// Two vectors rounded to bfloat16, lane by lane in pairs.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    pub(crate) fn interleaved(first: __m512, second: __m512) -> __m512 {
-        let pairs = _mm512_cvtne2ps_pbh(second, first);
-        // SAFETY: both are 512 bits of plain numbers.
-        let pairs = unsafe { std::mem::transmute::<__m512bh, __m512i>(pairs) };
-        // Lane i takes the 16-bit numbers i and 16 + i.
-        let lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-        let order =
-            _mm512_or_si512(lanes, _mm512_slli_epi32(_mm512_add_epi32(lanes, _mm512_set1_epi32(16)), 16));
-        _mm512_castsi512_ps(_mm512_permutexvar_epi16(order, pairs))
     }
 }

@@ -63,8 +63,6 @@ pub(crate) struct Scratch {
     pub(crate) staged: Lines,
     /// Where a tile's pixels stand in it.
     pub(crate) spots: Spots,
-    /// Where the other factor's pixels come from.
-    pub(crate) other_runs: Runs,
 }
 
 thread_local! {

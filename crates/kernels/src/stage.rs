@@ -62,6 +62,36 @@ impl Stage {
         Some(Stage { mode, pairs, phases, source, origin: [top, left], span, cols, width })
     }
 
+    /// The stage of a sum over positions: lanes follow one another along a row, as two neighbours each where the mode
+    /// is paired, so that a term is 32 bits from wherever its first position is.
+    pub(crate) fn lines(mode: Mode, source: Source, taps: &[[isize; 2]], cols: usize) -> Stage {
+        let low = |axis: usize| taps.iter().map(|tap| tap[axis]).min().unwrap_or(0);
+        let high = |axis: usize| taps.iter().map(|tap| tap[axis]).max().unwrap_or(0);
+        let origin = [low(0), low(1)];
+        let [span, across] = [0, 1].map(|axis| (high(axis) - low(axis)) as usize);
+        let phases = source.step[1];
+        let width = cols + across / phases;
+        let (pairs, width) =
+            if mode.is_paired() { (Pairs::Columns, width.div_ceil(2)) } else { (Pairs::None, width) };
+        Stage { mode, pairs, phases, source, origin, span, cols, width }
+    }
+
+    /// Bytes from where position 0 reads to where `tap` does, in a stage of [`Stage::lines`].
+    pub(crate) fn bytes(&self, tap: [isize; 2]) -> usize {
+        let [down, right] = [0, 1].map(|axis| (tap[axis] - self.origin[axis]) as usize);
+        let each = if self.pairs == Pairs::Columns { 2 } else { 4 };
+        4 * (down * self.row() + right % self.phases * self.width) + each * (right / self.phases)
+    }
+
+    /// Bytes from the start of the stage to where the first position of each line reads.
+    pub(crate) fn line_starts(&self, strip: &Strip, channels: usize) -> Vec<usize> {
+        let row = |image: usize, row: usize| {
+            4 * (image * channels * self.plane(strip) + row * self.source.step[0] * self.row())
+        };
+        let images = 0..strip.images.len();
+        images.flat_map(|image| (0..strip.rows.len()).map(move |line| row(image, line))).collect()
+    }
+
     /// Lanes between two rows.
     fn row(&self) -> usize {
         self.phases * self.width
@@ -137,7 +167,7 @@ impl Stage {
     /// Sets out one row; `to` has room for a vector more.
     fn convert(&self, rows: [&[f32]; 2], to: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
-        if self.mode.level >= Level::Avx512 && !self.mode.is_rounded() {
+        if self.mode.level >= Level::Avx512 && !self.mode.is_rounded() && self.phases <= 2 {
             let (left, width) = (self.origin[1], self.width);
             // SAFETY: `Mode::checked` let this level through, and only `Level::Bf16` pairs.
             return unsafe {
@@ -146,7 +176,8 @@ impl Stage {
                     (Pairs::None, _) => avx512::split(rows[0], left, (to, width)),
                     (Pairs::Channels, 1) => avx512::channels(rows, left, (to, width)),
                     (Pairs::Channels, _) => avx512::split_channels(rows, left, (to, width)),
-                    (Pairs::Columns, _) => avx512::columns(rows[0], left, (to, width)),
+                    (Pairs::Columns, 1) => avx512::columns(rows[0], left, (to, width)),
+                    (Pairs::Columns, _) => avx512::split_columns(rows[0], left, (to, width)),
                 }
             };
         }
@@ -165,7 +196,10 @@ impl Stage {
                 Pairs::None if self.mode.is_rounded() => rounded(value(first, col)),
                 Pairs::None => value(first, col),
                 Pairs::Channels => pack_pair(value(first, col), value(second, col)),
-                Pairs::Columns => pack_pair(value(first, 2 * lane), value(first, 2 * lane + 1)),
+                Pairs::Columns => {
+                    let next = 2 * lane * self.phases + phase;
+                    pack_pair(value(first, next), value(first, next + self.phases))
+                }
             };
         }
     }
@@ -324,6 +358,18 @@ mod avx512 {
             let pairs = _mm512_cvtne2ps_pbh(load(row, start + 16), load(row, start));
             // 512 bits of plain numbers either way.
             [std::mem::transmute::<__m512bh, __m512>(pairs)]
+        }
+    );
+
+    row!(
+        /// Pairs of even columns, then of odd ones.
+        split_columns, "avx512f,avx512bw,avx512bf16", [row: &[f32]], 4, 2,
+        |start| {
+            let [near, far] = [halves(row, start), halves(row, start + 32)];
+            // 512 bits of plain numbers either way.
+            [0, 1].map(|phase| {
+                std::mem::transmute::<__m512bh, __m512>(_mm512_cvtne2ps_pbh(far[phase], near[phase]))
+            })
         }
     );
 

@@ -8,12 +8,8 @@ use crate::level::{Level, Mode};
 
 /// Pixels in the panel of a forward product: one sliver of three vectors in AVX-512, two in AVX2, four in plain.
 pub(crate) const PIXELS: usize = 48;
-/// Lanes between two rows of a panel of rows: a block and a few, so that rows do not share their cache sets.
-pub(crate) const ROW: usize = PIXEL_BLOCK + 16;
-/// Terms of a sum that one panel of rows holds, in lanes.
-pub(crate) const PIXEL_BLOCK: usize = 512;
-/// Rows in a panel of rows: what tiles of 1, 2, 3 and 4 vectors can share.
-pub(crate) const ROWS: usize = 24;
+/// Rows of the tallest tile by lines.
+pub(crate) const ROWS: usize = 8;
 
 /// One call of a register tile: `sums[r][v] (+)= sum over k of left[r][k] * right[k][v]`.
 pub(crate) struct Tile<'a> {
@@ -47,17 +43,37 @@ pub(crate) fn by_weights(mode: Mode, rows: usize, pixels: usize, tile: Tile<'_>)
     }
 }
 
-/// Multiplies by a panel of rows, `left[ROWS][ROW]`, over all of `right_stride`, a multiple of a vector. `rows` of
-/// them are wanted; a few sums more may be overwritten, of the [`ROWS`] that `sums` holds.
-pub(crate) fn by_rows(mode: Mode, rows: usize, tile: Tile<'_>) {
+/// Sums over lines of positions: `sums[r][v] (+)= sum over lines and k of left[r][line][k] * right[line][k][v]`.
+/// The left factor is 32 bits anywhere in `staged`, 4 bytes after the one before.
+pub(crate) struct Lines<'a> {
+    pub(crate) staged: &'a [f32],
+    /// Bytes from the start of the stage to each row of the product.
+    pub(crate) rows: &'a [usize],
+    /// Bytes from there to each line.
+    pub(crate) lines: &'a [usize],
+    /// Whole terms of a line.
+    pub(crate) depth: usize,
+    /// Whether a line ends in half a term: two bytes, and two of zeros.
+    pub(crate) half: bool,
+    /// `[lines][terms][stride]`
+    pub(crate) right: &'a [f32],
+    pub(crate) stride: usize,
+    /// `[rows][stride]`, and [`ROWS`] rows more.
+    pub(crate) sums: &'a mut [f32],
+    /// The sums start from zero, whatever stands there.
+    pub(crate) fresh: bool,
+}
+
+/// Multiplies lines by all of `stride`, a multiple of a vector.
+pub(crate) fn by_lines(mode: Mode, lines: Lines<'_>) {
     match mode.level {
         #[cfg(target_arch = "x86_64")]
-        Level::Bf16 if mode.is_paired() => bf16::by_rows(rows, tile),
+        Level::Bf16 if mode.is_paired() => bf16::by_lines(lines),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 | Level::Bf16 => avx512::by_rows(rows, tile),
+        Level::Avx512 | Level::Bf16 => avx512::by_lines(lines),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => avx2::by_rows(rows, tile),
-        _ => plain::by_rows(rows, tile),
+        Level::Avx2 => avx2::by_lines(lines),
+        _ => plain::by_lines(lines),
     }
 }
 
@@ -75,29 +91,21 @@ pub(crate) fn width(level: Level) -> usize {
     }
 }
 
-/// `M` rows of `N` vectors; the left factor's rows stand `R` lanes apart, its terms `K`.
+/// `M` rows of `N` vectors; the left factor's terms stand `M` lanes apart.
 ///
 /// # Safety
 /// The machine has the instructions of `V`; no other thread writes what `t.out` names.
 #[inline(always)]
-unsafe fn run<V: Lanes, const M: usize, const N: usize, const R: usize, const K: usize>(t: Tile<'_>) {
+unsafe fn run<V: Lanes, const M: usize, const N: usize>(t: Tile<'_>) {
     if t.depth > 0 {
-        assert!(t.left.len() > (M - 1) * R + (t.depth - 1) * K);
+        assert!(t.left.len() >= t.depth * M);
         assert!(t.right.len() >= (t.depth - 1) * t.right_stride + N * V::WIDTH);
     }
     assert!(t.sums.len() >= (M - 1) * t.sums_stride + N * V::WIDTH);
-    let to = t.sums.as_mut_ptr();
     // SAFETY: the assertions bound every lane that is read or written; the machine and the output, which no other
     // tile shares, are the caller's promise.
     unsafe {
-        let mut sums = [[V::zero(); N]; M];
-        if !t.fresh {
-            for (r, row) in sums.iter_mut().enumerate() {
-                for (v, sum) in row.iter_mut().enumerate() {
-                    *sum = V::load(to.add(r * t.sums_stride + v * V::WIDTH));
-                }
-            }
-        }
+        let mut sums = start::<V, M, N>(t.fresh, t.sums, t.sums_stride);
         let (mut left, mut right) = (t.left.as_ptr(), t.right.as_ptr());
         for _ in 0..t.depth {
             let mut vectors = [V::zero(); N];
@@ -105,22 +113,117 @@ unsafe fn run<V: Lanes, const M: usize, const N: usize, const R: usize, const K:
                 *vector = V::load(right.add(v * V::WIDTH));
             }
             for (r, row) in sums.iter_mut().enumerate() {
-                let factor = V::splat(left.add(r * R));
+                let factor = V::splat(left.add(r));
                 for (sum, &vector) in row.iter_mut().zip(&vectors) {
                     *sum = sum.add_product(factor, vector);
                 }
             }
-            left = left.wrapping_add(K);
+            left = left.wrapping_add(M);
             right = right.wrapping_add(t.right_stride);
         }
-        if let Some(out) = t.out {
-            return out.write(&sums);
+        match t.out {
+            Some(out) => out.write(&sums),
+            None => keep(&sums, M, (t.sums, t.sums_stride)),
         }
-        for (r, row) in sums.iter().enumerate() {
-            for (v, sum) in row.iter().enumerate() {
-                sum.store(to.add(r * t.sums_stride + v * V::WIDTH));
+    }
+}
+
+/// Zeros, or the sums that stand there.
+///
+/// # Safety
+/// The machine has the instructions of `V`; `from` holds `M` rows of `N` vectors.
+#[inline(always)]
+unsafe fn start<V: Lanes, const M: usize, const N: usize>(
+    fresh: bool,
+    from: &[f32],
+    stride: usize,
+) -> [[V; N]; M] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [[V::zero(); N]; M];
+        if !fresh {
+            for (r, row) in sums.iter_mut().enumerate() {
+                for (v, sum) in row.iter_mut().enumerate() {
+                    *sum = V::load(from.as_ptr().add(r * stride + v * V::WIDTH));
+                }
             }
         }
+        sums
+    }
+}
+
+/// Writes the first `rows` rows of sums back where they were.
+///
+/// # Safety
+/// As [`start`].
+#[inline(always)]
+unsafe fn keep<V: Lanes, const M: usize, const N: usize>(
+    sums: &[[V; N]; M],
+    rows: usize,
+    (to, stride): (&mut [f32], usize),
+) {
+    for (r, row) in sums.iter().enumerate() {
+        if r == rows {
+            break;
+        }
+        for (v, sum) in row.iter().enumerate() {
+            // SAFETY: the caller's.
+            unsafe { sum.store(to.as_mut_ptr().add(r * stride + v * V::WIDTH)) }
+        }
+    }
+}
+
+/// `M` rows of a product, from `first` on, by `N` vectors from lane `lane` on.
+///
+/// # Safety
+/// The machine has the instructions of `V`.
+#[inline(always)]
+unsafe fn run_lines<V: Lanes, const M: usize, const N: usize>(t: &mut Lines<'_>, first: usize, lane: usize) {
+    // Rows past the last repeat it, and are not kept.
+    let rows: [usize; M] = std::array::from_fn(|r| t.rows[(first + r).min(t.rows.len() - 1)]);
+    let end = rows.iter().max().unwrap_or(&0) + t.lines.iter().max().unwrap_or(&0);
+    assert!(end + 4 * t.depth + 2 * usize::from(t.half) <= 4 * t.staged.len());
+    let terms = t.lines.len() * (t.depth + usize::from(t.half));
+    assert!(terms == 0 || t.right.len() >= (terms - 1) * t.stride + lane + N * V::WIDTH);
+    let to = &mut t.sums[first * t.stride + lane..];
+    assert!(to.len() >= (M - 1) * t.stride + N * V::WIDTH);
+    // SAFETY: the assertions bound every byte that is read or written; the machine is the caller's promise.
+    unsafe {
+        let mut sums = start::<V, M, N>(t.fresh, to, t.stride);
+        let mut right = t.right.as_ptr().wrapping_add(lane);
+        // No closure: it would not have the caller's instructions.
+        macro_rules! add {
+            (|$r:ident| $factor:expr) => {
+                let mut vectors = [V::zero(); N];
+                for (v, vector) in vectors.iter_mut().enumerate() {
+                    *vector = V::load(right.add(v * V::WIDTH));
+                }
+                for ($r, row) in sums.iter_mut().enumerate() {
+                    let factor = $factor;
+                    for (sum, &vector) in row.iter_mut().zip(&vectors) {
+                        *sum = sum.add_product(factor, vector);
+                    }
+                }
+                right = right.wrapping_add(t.stride);
+            };
+        }
+        for &line in t.lines {
+            let mut left = [t.staged.as_ptr().cast::<u8>(); M];
+            for (left, row) in left.iter_mut().zip(rows) {
+                *left = left.wrapping_add(row + line);
+            }
+            for k in 0..t.depth {
+                add!(|r| V::splat(left[r].wrapping_add(4 * k).cast()));
+            }
+            if t.half {
+                add!(|r| {
+                    let two = left[r].wrapping_add(4 * t.depth).cast::<u16>().read_unaligned();
+                    let lane = f32::from_bits(u32::from(two));
+                    V::splat(&raw const lane)
+                });
+            }
+        }
+        keep(&sums, t.rows.len() - first, (to, t.stride));
     }
 }
 
@@ -130,12 +233,6 @@ impl Tile<'_> {
         let right = &self.right[first.min(self.right.len())..];
         let out = self.out.map(|out| Out { first: out.first + first, ..out });
         Tile { right, sums: &mut self.sums[first..], out, ..*self }
-    }
-
-    /// The same product without the first rows of a panel of rows.
-    fn skip_rows(&mut self, first: usize) -> Tile<'_> {
-        let left = &self.left[first * ROW..];
-        Tile { left, sums: &mut self.sums[first * self.sums_stride..], ..*self }
     }
 }
 
@@ -160,7 +257,7 @@ macro_rules! level {
     (@rows $vectors:literal, $r:ident, $tile:ident, [$($rows:literal)*]) => {
         match $r {
             // SAFETY: `Mode::checked` let this level through.
-            $($rows => unsafe { run::<$rows, $vectors, 1, $rows>($tile) },)*
+            $($rows => unsafe { run::<$rows, $vectors>($tile) },)*
             _ => unreachable!("at most a panel"),
         }
     };
@@ -170,9 +267,15 @@ macro_rules! level {
             use super::*;
 
             $(#[target_feature(enable = $features)])?
-            unsafe fn run<const M: usize, const N: usize, const R: usize, const K: usize>(tile: Tile<'_>) {
+            unsafe fn run<const M: usize, const N: usize>(tile: Tile<'_>) {
                 // SAFETY: the caller's: the machine has the features above.
-                unsafe { super::run::<$lanes, M, N, R, K>(tile) }
+                unsafe { super::run::<$lanes, M, N>(tile) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn run_lines<const M: usize, const N: usize>(lines: &mut Lines<'_>, first: usize, lane: usize) {
+                // SAFETY: as above.
+                unsafe { super::run_lines::<$lanes, M, N>(lines, first, lane) }
             }
 
             pub(super) fn by_weights(rows: usize, pixels: usize, mut tile: Tile<'_>) {
@@ -187,32 +290,28 @@ macro_rules! level {
                 level!(@vectors vectors, rows, tile, [1 2 3], [$($rows)*]);
             }
 
-            pub(super) fn by_rows(rows: usize, mut tile: Tile<'_>) {
-                let mut first = 0;
-                while first < tile.right_stride {
-                    let wide = next_wide((tile.right_stride - first) / <$lanes>::WIDTH, $most);
-                    rows_sliver(wide, rows, tile.skip_lanes(first));
-                    first += wide * <$lanes>::WIDTH;
-                }
-            }
-
-            fn rows_sliver(wide: usize, rows: usize, mut tile: Tile<'_>) {
-                match wide {
-                    $($wide => for row in (0..rows).step_by($high) {
-                        // SAFETY: `Mode::checked` let this level through.
-                        unsafe { run::<$high, $wide, ROW, 1>(tile.skip_rows(row)) }
-                    },)*
-                    _ => unreachable!("`next_wide` gives no more"),
+            pub(super) fn by_lines(mut lines: Lines<'_>) {
+                let mut lane = 0;
+                while lane < lines.stride {
+                    let wide = next_wide((lines.stride - lane) / <$lanes>::WIDTH, $most);
+                    match wide {
+                        $($wide => for first in (0..lines.rows.len()).step_by($high) {
+                            // SAFETY: `Mode::checked` let this level through.
+                            unsafe { run_lines::<$high, $wide>(&mut lines, first, lane) }
+                        },)*
+                        _ => unreachable!("`next_wide` gives no more"),
+                    }
+                    lane += wide * <$lanes>::WIDTH;
                 }
             }
         }
     };
 }
 
-level!(plain, Plain, [], rows [1 2 3 4], most 3, across (1, 12) (2, 6) (3, 4));
+level!(plain, Plain, [], rows [1 2 3 4], most 3, across (1, 8) (2, 6) (3, 4));
 #[cfg(target_arch = "x86_64")]
-level!(avx2, Avx2, ["avx2,fma"], rows [1 2 3 4], most 3, across (1, 12) (2, 6) (3, 4));
+level!(avx2, Avx2, ["avx2,fma"], rows [1 2 3 4], most 3, across (1, 8) (2, 6) (3, 4));
 #[cfg(target_arch = "x86_64")]
-level!(avx512, Avx512, ["avx512f"], rows [1 2 3 4 5 6 7 8], most 4, across (1, 24) (2, 12) (3, 8) (4, 6));
+level!(avx512, Avx512, ["avx512f"], rows [1 2 3 4 5 6 7 8], most 4, across (1, 8) (2, 8) (3, 8) (4, 6));
 #[cfg(target_arch = "x86_64")]
-level!(bf16, Bf16, ["avx512f,avx512bf16"], rows [1 2 3 4 5 6 7 8], most 4, across (1, 24) (2, 12) (3, 8) (4, 6));
+level!(bf16, Bf16, ["avx512f,avx512bf16"], rows [1 2 3 4 5 6 7 8], most 4, across (1, 8) (2, 8) (3, 8) (4, 6));

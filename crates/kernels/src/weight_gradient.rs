@@ -1,32 +1,40 @@
-//! The gradient by the weights: a matrix product that sums over pixels.
+//! The gradient by the weights: a matrix product that sums over positions.
 //!
-//! Rows are (input channel, tap) and repeat along a vector of output channels, so that `x` is gathered as in a
-//! forward product and only `dy` is turned, once for all rows. Pixels are cut in strands that the shape alone
-//! decides; each is summed in order, then the strands in order, whatever thread made them.
+//! Rows are (input channel, tap) and repeat along a vector of output channels: `x` is staged once for all taps, a
+//! term of a row is wherever its tap reads, and only `dy` is turned. Positions are cut in strips and these in
+//! strands, which the shape alone decides; each strand is summed in order, then the strands in order, whatever
+//! thread made them.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use crate::conv::{Conv, ShapeError, check_len};
-use crate::gather::{Grid, Runs, Source};
+use crate::gather::{GATHER, Source};
 use crate::level::Mode;
-use crate::pack::{Planes, pixels};
-use crate::scratch::{self, Lines, Scratch};
-use crate::tile::{PIXEL_BLOCK, ROW, ROWS, Tile, by_rows, width};
+use crate::scratch::{self, Scratch};
+use crate::stage::{Stage, Strip};
+use crate::tile::{Lines, ROWS, by_lines, width};
 use crate::transpose::transpose;
 
 /// Sums of this many lanes and more are cut in fewer strands: each strand holds them all.
 const LARGE: usize = 1 << 18;
+/// Terms of a strip, about.
+const TERMS: usize = 512;
+/// Lanes of a stage, at most, of the channels that are staged together.
+const STAGED: usize = 64 << 10;
 
 /// One weight gradient on its way.
 struct Gradient<'a> {
     conv: Conv,
     mode: Mode,
-    x: (&'a [f32], Source),
-    dy: (&'a [f32], Source),
-    grid: Grid,
+    x: &'a [f32],
+    dy: &'a [f32],
+    /// Rows and columns of `dy`.
+    size: [usize; 2],
     taps: Vec<[isize; 2]>,
+    /// How `x` is set out, and `dy` before it is turned.
+    stages: [Stage; 2],
     /// Lanes of one row of sums: the output channels of a group, rounded up to vectors.
     lanes: usize,
 }
@@ -52,143 +60,188 @@ pub fn weight_gradient(
 
 impl<'a> Gradient<'a> {
     fn new(conv: Conv, x: &'a [f32], dy: &'a [f32], mode: Mode) -> Result<Gradient<'a>, ShapeError> {
-        let [rows, cols] = conv.out_size()?;
+        let size = conv.out_size()?;
         let source =
             Source { channels: conv.in_channels, height: conv.height, width: conv.width, step: conv.stride };
-        let turned = Source { channels: conv.out_channels, height: rows, width: cols, step: [1, 1] };
+        let turned = Source { channels: conv.out_channels, height: size[0], width: size[1], step: [1, 1] };
+        let taps = conv.taps();
         Ok(Gradient {
             conv,
             mode,
-            x: (x, source),
-            dy: (dy, turned),
-            grid: Grid { images: conv.batch, rows, cols },
-            taps: conv.taps(),
+            x,
+            dy,
+            size,
+            stages: [
+                Stage::lines(mode, source, &taps, size[1]),
+                Stage::lines(mode, turned, &[[0, 0]], size[1]),
+            ],
+            taps,
             lanes: (conv.out_channels / conv.groups).next_multiple_of(width(mode.level)),
         })
     }
 
-    /// Rows of the product: (input channel, tap) of one group.
-    fn rows(&self) -> usize {
-        self.conv.in_channels / self.conv.groups * self.taps.len()
+    /// Input channels of a group.
+    fn inputs(&self) -> usize {
+        self.conv.in_channels / self.conv.groups
     }
 
-    /// Pixels that one panel of rows holds.
-    fn block(&self) -> usize {
-        if self.mode.is_paired() { 2 * PIXEL_BLOCK } else { PIXEL_BLOCK }
+    /// Output channels of a group.
+    fn outputs(&self) -> usize {
+        self.conv.out_channels / self.conv.groups
+    }
+
+    /// Lanes of the sums of one channel.
+    fn sums(&self) -> usize {
+        self.taps.len() * self.lanes
+    }
+
+    /// Terms of one line of positions.
+    fn depth(&self) -> usize {
+        if self.mode.is_paired() { self.size[1].div_ceil(2) } else { self.size[1] }
+    }
+
+    /// What is summed in one go.
+    fn strips(&self) -> Vec<Strip> {
+        let ([rows, _], images) = (self.size, self.conv.batch);
+        let tall = TERMS.div_ceil(self.depth()).min(rows);
+        let tall = rows.div_ceil(rows.div_ceil(tall));
+        let many = if tall < rows { 1 } else { TERMS.div_ceil(rows * self.depth()) };
+        let strip = |image: usize, row: usize| Strip {
+            images: image..(image + many).min(images),
+            rows: row..(row + tall).min(rows),
+        };
+        let all = (0..images).step_by(many);
+        all.flat_map(|image| (0..rows).step_by(tall).map(move |row| strip(image, row))).collect()
     }
 
     fn run(&self, dw: &mut [f32]) {
-        let panels = self.rows().div_ceil(ROWS);
-        let sums = panels * ROWS * self.lanes;
-        let blocks = self.grid.len().div_ceil(self.block());
-        let strands = blocks.min(if sums > LARGE { 4 } else { 8 });
+        let strips = self.strips();
+        if strips.is_empty() {
+            return dw.fill(0.0);
+        }
+        let sums = self.inputs() * self.sums();
+        let strands = strips.len().min(if sums > LARGE { 4 } else { 8 });
         // More tasks than strands turn `dy` more than once, so only for threads that would idle.
-        let shares = (2 * rayon::current_num_threads()).div_ceil(strands.max(1)).clamp(1, panels);
+        let shares = (2 * rayon::current_num_threads()).div_ceil(strands).clamp(1, self.inputs());
         let cut = |count: usize, part: usize, parts: usize| part * count / parts..(part + 1) * count / parts;
-        scratch::with_partials(strands * sums, |partials| {
+        // Tiles read a few rows past a share's last.
+        let stride = shares * (self.inputs().div_ceil(shares) * self.sums() + ROWS * self.lanes);
+        scratch::with_partials(strands * stride, |partials| {
             for group in 0..self.conv.groups {
-                let mut tasks = Vec::with_capacity(strands * shares);
-                let mut rest = &mut partials[..strands * sums];
-                for strand in 0..strands {
-                    for share in 0..shares {
-                        let panels = cut(panels, share, shares);
-                        let (mine, others) = rest.split_at_mut(panels.len() * ROWS * self.lanes);
-                        rest = others;
-                        tasks.push((cut(blocks, strand, strands), panels, mine));
-                    }
-                }
-                tasks.into_par_iter().for_each(|(blocks, panels, sums)| {
-                    scratch::with(|scratch| self.strand(group, blocks, panels, (sums, scratch)));
+                let tasks: Vec<_> = partials[..strands * stride]
+                    .chunks_mut(stride / shares)
+                    .enumerate()
+                    .map(|(task, sums)| (cut(strips.len(), task / shares, strands), task % shares, sums))
+                    .collect();
+                tasks.into_par_iter().for_each(|(strand, share, sums)| {
+                    let channels = cut(self.inputs(), share, shares);
+                    scratch::with(|scratch| self.strand(group, &strips[strand], channels, (sums, scratch)));
                 });
-                let outputs = self.conv.out_channels / self.conv.groups;
-                let dw = &mut dw[group * outputs * self.rows()..][..outputs * self.rows()];
-                self.reduce(&partials[..strands * sums], sums, dw);
+                let dw = &mut dw[group * self.outputs() * self.inputs() * self.taps.len()..];
+                for share in 0..shares {
+                    let channels = cut(self.inputs(), share, shares);
+                    let from = &partials[share * (stride / shares)..strands * stride];
+                    self.reduce(from, stride, channels, dw);
+                }
             }
         });
     }
 
-    /// Sums of some panels of rows over some blocks of pixels.
+    /// Sums of some channels over some strips.
     fn strand(
         &self,
         group: usize,
-        blocks: Range<usize>,
-        panels: Range<usize>,
+        strips: &[Strip],
+        channels: Range<usize>,
         (sums, scratch): (&mut [f32], &mut Scratch),
     ) {
-        let Scratch { panel, other, runs, other_runs, sums: turning, .. } = scratch;
-        let (panel, other) = (panel.take(ROWS * ROW), other.take(PIXEL_BLOCK * self.lanes));
-        for block in blocks.clone() {
-            let first = block * self.block();
-            let len = self.block().min(self.grid.len() - first);
-            let depth = if self.mode.is_paired() { len.div_ceil(2) } else { len };
-            other_runs.find(self.grid, self.dy.1, &[[0, 0]], [first, len]);
-            self.turn(group, other_runs, (turning, other));
-            runs.find(self.grid, self.x.1, &self.taps, [first, len]);
-            for (index, sums) in panels.clone().zip(sums.chunks_exact_mut(ROWS * self.lanes)) {
-                let rows = self.gather(group, index, runs, panel);
-                let tile = Tile {
-                    depth,
-                    left: panel,
-                    right: other,
-                    right_stride: self.lanes,
-                    sums,
-                    sums_stride: self.lanes,
-                    fresh: block == blocks.start,
-                    out: None,
+        let half = self.mode.is_paired() && !self.size[1].is_multiple_of(2);
+        for (index, strip) in strips.iter().enumerate() {
+            let terms = strip.images.len() * strip.rows.len() * self.depth();
+            self.turn(group, strip, terms, scratch);
+            let Scratch { other, staged, .. } = &mut *scratch;
+            let together = (STAGED / (strip.images.len() * self.stages[0].plane(strip))).max(1);
+            for first in channels.clone().step_by(together) {
+                let some = first..(first + together).min(channels.end);
+                let staged = staged.take(self.stages[0].len(strip, some.len()));
+                let start = group * self.inputs();
+                self.stages[0].fill(self.x, strip, start + some.start..start + some.end, staged);
+                let plane = 4 * self.stages[0].plane(strip);
+                let row = |channel: usize| {
+                    self.taps.iter().map(move |tap| channel * plane + self.stages[0].bytes(*tap))
                 };
-                by_rows(self.mode, rows, tile);
+                let rows: Vec<usize> = (0..some.len()).flat_map(row).collect();
+                let lines = Lines {
+                    staged,
+                    rows: &rows,
+                    lines: &self.stages[0].line_starts(strip, some.len()),
+                    depth: self.depth() - usize::from(half),
+                    half,
+                    right: &other.as_ref()[..terms * self.lanes],
+                    stride: self.lanes,
+                    sums: &mut sums[(first - channels.start) * self.sums()..],
+                    fresh: index == 0,
+                };
+                by_lines(self.mode, lines);
             }
         }
     }
 
-    /// Gathers one panel of rows, which go through the channels of a tap before the next; says how many it has.
-    fn gather(&self, group: usize, index: usize, runs: &Runs, panel: &mut [f32]) -> usize {
-        let inputs = self.conv.in_channels / self.conv.groups;
-        let (first, rows) = (index * ROWS, ROWS.min(self.rows() - index * ROWS));
-        let mut row = 0;
-        while row < rows {
-            let (tap, channel) = ((first + row) / inputs, (first + row) % inputs);
-            let count = (rows - row).min(inputs - channel);
-            let planes = planes(self.x, group * inputs + channel, count);
-            pixels(self.mode, runs, tap, planes, (&mut panel[row * ROW..], ROW));
-            row += count;
+    /// Turns a strip of `dy`: `[channels][terms]` to `[terms][lanes]`.
+    fn turn(&self, group: usize, strip: &Strip, terms: usize, scratch: &mut Scratch) {
+        let Scratch { other, panel, .. } = scratch;
+        let stage = &self.stages[1];
+        let each = stage.plane(strip);
+        // Transpositions run over by up to a vector of terms.
+        let to = other.take((terms + GATHER) * self.lanes);
+        for first in (0..self.lanes).step_by(GATHER) {
+            let count = GATHER.min(self.outputs() - first);
+            let start = group * self.outputs() + first;
+            let rows = panel.take(strip.images.len() * GATHER * each + 2 * GATHER);
+            stage.fill(self.dy, strip, start..start + count, rows);
+            let lanes = GATHER.min(self.lanes - first);
+            for image in 0..strip.images.len() {
+                let from = &rows[image * count * each..];
+                // Lanes past the last channel are whatever follows: their sums are nobody's.
+                let high = if from.len() >= (lanes - 1) * each + each.next_multiple_of(GATHER) {
+                    lanes
+                } else {
+                    count
+                };
+                let to = &mut to[image * each * self.lanes + first..];
+                transpose(
+                    self.mode.level,
+                    (from, each),
+                    [high, each.next_multiple_of(GATHER)],
+                    (to, self.lanes),
+                );
+            }
         }
-        rows
     }
 
-    /// Turns the block of `dy` that `runs` names: `[channels][pixels]` to `[pixels][lanes]`.
-    fn turn(&self, group: usize, runs: &Runs, (rows, to): (&mut Lines, &mut [f32])) {
-        let outputs = self.conv.out_channels / self.conv.groups;
-        let rows = rows.take(16 * ROW);
-        for first in (0..self.lanes).step_by(16) {
-            let count = 16.min(outputs - first);
-            let planes = planes(self.dy, group * outputs + first, count);
-            pixels(self.mode, runs, 0, planes, (rows, ROW));
-            rows[count * ROW..].fill(0.0);
-            let lanes = 16.min(self.lanes - first);
-            transpose(self.mode.level, (rows, ROW), [lanes, PIXEL_BLOCK], (&mut to[first..], self.lanes));
-        }
-    }
-
-    /// Adds the strands in order and turns the sums: `[taps][inputs][lanes]` to `[outputs][inputs][taps]`.
-    fn reduce(&self, partials: &[f32], sums: usize, dw: &mut [f32]) {
-        let (rows, taps) = (self.rows(), self.taps.len());
-        dw.par_chunks_mut(16 * rows).enumerate().for_each(|(part, dw)| {
-            for row in 0..rows {
-                let at = row * self.lanes + part * 16;
-                let mut totals = [0.0f32; 16];
-                for strand in partials.chunks_exact(sums) {
-                    let lanes = &strand[at..(at + 16).min(strand.len())];
-                    totals.iter_mut().zip(lanes).for_each(|(total, lane)| *total += lane);
+    /// Adds the strands of some channels in order and turns the sums: `[inputs][taps][lanes]` to
+    /// `[outputs][inputs][taps]`.
+    fn reduce(&self, partials: &[f32], stride: usize, channels: Range<usize>, dw: &mut [f32]) {
+        let (row, first) = (self.inputs() * self.taps.len(), channels.start * self.taps.len());
+        let rows = channels.len() * self.taps.len();
+        let outputs = &mut dw[..self.outputs() * row];
+        outputs.par_chunks_mut(GATHER * row).enumerate().for_each(|(part, dw)| {
+            let lanes = GATHER.min(self.lanes - part * GATHER);
+            let (mut sums, mut turned) = ([0.0; GATHER * GATHER], [0.0; GATHER * GATHER]);
+            for block in (0..rows).step_by(GATHER) {
+                let count = GATHER.min(rows - block);
+                sums.fill(0.0);
+                for strand in partials.chunks(stride) {
+                    for (index, sums) in sums.chunks_exact_mut(GATHER).take(count).enumerate() {
+                        let from = &strand[(block + index) * self.lanes + part * GATHER..][..lanes];
+                        sums.iter_mut().zip(from).for_each(|(sum, value)| *sum += value);
+                    }
                 }
-                let to = row % (rows / taps) * taps + row / (rows / taps);
-                dw.iter_mut().skip(to).step_by(rows).zip(totals).for_each(|(to, total)| *to = total);
+                transpose(self.mode.level, (&sums, GATHER), [GATHER; 2], (&mut turned, GATHER));
+                for (dw, turned) in dw.chunks_exact_mut(row).zip(turned.chunks_exact(GATHER)) {
+                    dw[first + block..][..count].copy_from_slice(&turned[..count]);
+                }
             }
         });
     }
-}
-
-/// The planes of `count` channels; the image is in the runs.
-fn planes((data, source): (&[f32], Source), channel: usize, count: usize) -> Planes<'_> {
-    Planes { data, first: channel * source.plane(), stride: source.plane(), count, step: source.step[1] }
 }
