@@ -54,8 +54,18 @@ pub fn weight_gradient(
     check_len("x", x.len(), x_len)?;
     check_len("dy", dy.len(), y_len)?;
     check_len("dw", dw.len(), w_len)?;
-    Gradient::new(*conv, x, dy, mode.checked())?.run(dw);
+    Gradient::new(flat(*conv), x, dy, mode.checked())?.run(dw);
     Ok(())
+}
+
+/// The same convolution with longer lines where rows may be joined: one tap that takes every pixel.
+fn flat(conv: Conv) -> Conv {
+    let joins = conv.kernel == [1, 1] && conv.stride == [1, 1] && conv.padding == [0, 0];
+    let fits = |rows: &usize| conv.height.is_multiple_of(*rows) && rows * conv.width <= 2 * TERMS;
+    match (1..=conv.height).rev().find(fits) {
+        Some(rows) if joins => Conv { height: conv.height / rows, width: conv.width * rows, ..conv },
+        _ => conv,
+    }
 }
 
 impl<'a> Gradient<'a> {
