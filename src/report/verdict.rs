@@ -128,8 +128,10 @@ fn weakest(space: &Space) -> Option<String> {
     ratios.sort_by(|a, b| b.1.total_cmp(&a.1));
     let (first, last) = (ratios.first()?, ratios.last()?);
     let (worst, best) = (number(first.1), number(last.1));
-    let sentence =
-        format!("Grade {} lies furthest ({worst} times), grade {} nearest ({best} times).", first.0, last.0);
+    let sentence = match ratios.len() {
+        1 => format!("Grade {} lies {worst} times as far.", first.0),
+        _ => format!("Grade {} lies furthest ({worst} times), grade {} nearest ({best} times).", first.0, last.0),
+    };
     (first.1 > LEVELS[0].0).then_some(sentence)
 }
 
