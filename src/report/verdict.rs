@@ -130,7 +130,10 @@ fn weakest(space: &Space) -> Option<String> {
     let (worst, best) = (number(first.1), number(last.1));
     let sentence = match ratios.len() {
         1 => format!("Grade {} lies {worst} times as far.", first.0),
-        _ => format!("Grade {} lies furthest ({worst} times), grade {} nearest ({best} times).", first.0, last.0),
+        _ => format!(
+            "Grade {} lies furthest ({worst} times), grade {} nearest ({best} times).",
+            first.0, last.0
+        ),
     };
     (first.1 > LEVELS[0].0).then_some(sentence)
 }
