@@ -1,7 +1,7 @@
 //! Burnt-in text: names, dates and side markers that someone wrote into the pixels.
 //!
-//! Writing is thin strokes of one brightness that stand out of what is around them ([`strokes`]), in pieces of one height on
-//! one line ([`lines`]). Three pieces in a row are taken for a line of text, wherever it stands; a single piece, such as a
+//! Writing is thin strokes of one brightness that stand out of what is around them (`strokes`), in pieces of one height on
+//! one line (`lines`). Three pieces in a row are taken for a line of text, wherever it stands; a single piece, such as a
 //! side marker, only where the ground around it is flat, as over tissue it could as well be a screw. The same is done at
 //! half and quarter size in large images, so that heights of about 6 to 200 pixels are seen.
 //!
