@@ -43,7 +43,7 @@ THEIRS = {
 
 
 def main(program):
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(dir="target") as folder:
         for how, theirs in THEIRS.items():
             out = pathlib.Path(folder, how)
             command = [program, "import", KNEES, "--out", out, "--split", "from-folders", "--equalize", how, "--quiet"]

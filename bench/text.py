@@ -36,7 +36,7 @@ TEXTS = {
 SIZES = [8, 10, 12, 16, 24, 36]
 CONTRASTS = ["white", "black", "+100", "+60", "+30"]
 PLACES = ["border", "tissue"]
-EACH = 4
+EACH = 2
 
 
 def framed(film):
@@ -96,7 +96,7 @@ def imported(program, source, out, size):
 
 def recall(program, films, name, draw):
     side = films[0].shape[0]
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(dir="target") as folder:
         source = pathlib.Path(folder, "src/0")
         source.mkdir(parents=True)
         planted = plant(films, source, draw)
@@ -118,7 +118,7 @@ def recall(program, films, name, draw):
 
 
 def alarms(program, source, name, size):
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(dir="target") as folder:
         rows = imported(program, source, pathlib.Path(folder, "out"), size)
         flagged = sorted(id for id, row in rows.items() if "text" in row["flags"].split())
         print(f"{name}: false alarms on {len(flagged)} of {len(rows)} films = {100 * len(flagged) / len(rows):.2f}%")
@@ -127,7 +127,7 @@ def alarms(program, source, name, size):
 
 def main(program):
     draw = random.Random(7)
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(dir="target") as folder:
         phantoms = pathlib.Path(folder, "phantoms")
         subprocess.run([program, "phantom", "--out", phantoms, "--count", "120", "--size", "512", "--bits", "8", "--quiet"], check=True)
         alarms(program, phantoms / "images", "phantoms 512", 512)

@@ -60,9 +60,9 @@ pub(super) fn pieces(picture: &Image, ink: Ink) -> Vec<Piece> {
     let values: Vec<u8> = picture.pixels().iter().map(light).collect();
     let size = (width, height);
     // The white top-hat (Serra 1982): what an opening by a square takes away.
-    let opened = extremes(&extremes(&values, size, REACH, u8::min), size, REACH, u8::max);
+    let opened = extremes(&extremes(&values, size, REACH, |a, b| a.min(b)), size, REACH, |a, b| a.max(b));
     let stands_out: Vec<u8> = values.iter().zip(&opened).map(|(v, o)| v - o).collect();
-    let strongest = extremes(&stands_out, size, REACH, u8::max);
+    let strongest = extremes(&stands_out, size, REACH, |a, b| a.max(b));
     let least = f64::from(LEAST).max(ABOVE_NOISE * step(&values, width));
     let is_ink: Vec<bool> = stands_out
         .iter()
@@ -87,22 +87,26 @@ fn step(values: &[u8], width: usize) -> f64 {
     median.unwrap_or(0) as f64
 }
 
-/// The least or largest value within a square around each pixel, cut at the edges.
-fn extremes(values: &[u8], (width, height): (usize, usize), reach: usize, of: fn(u8, u8) -> u8) -> Vec<u8> {
-    let mut across = vec![0; values.len()];
+/// The least or largest value within a square around each pixel, cut at the edges. Whole rows are combined, shifted, so that
+/// many pixels go at once.
+fn extremes(
+    values: &[u8],
+    (width, height): (usize, usize),
+    reach: usize,
+    of: impl Fn(u8, u8) -> u8 + Copy,
+) -> Vec<u8> {
+    let combine = |out: &mut [u8], row: &[u8]| out.iter_mut().zip(row).for_each(|(o, v)| *o = of(*o, *v));
+    let mut across = values.to_vec();
     for (row, out) in values.chunks_exact(width).zip(across.chunks_exact_mut(width)) {
-        for (x, out) in out.iter_mut().enumerate() {
-            let window = &row[x.saturating_sub(reach)..(x + reach + 1).min(width)];
-            *out = window.iter().copied().reduce(of).unwrap_or_default();
+        for by in 1..=reach.min(width - 1) {
+            combine(&mut out[by..], row);
+            combine(out, &row[by..]);
         }
     }
-    let mut down = vec![0; values.len()];
+    let mut down = across.clone();
     for (y, out) in down.chunks_exact_mut(width).enumerate() {
-        let first = y.saturating_sub(reach);
-        out.copy_from_slice(&across[first * width..(first + 1) * width]);
-        for row in across.chunks_exact(width).take((y + reach + 1).min(height)).skip(first + 1) {
-            out.iter_mut().zip(row).for_each(|(out, value)| *out = of(*out, *value));
-        }
+        let rows = y.saturating_sub(reach)..(y + reach + 1).min(height);
+        rows.for_each(|at| combine(out, &across[at * width..(at + 1) * width]));
     }
     down
 }
@@ -182,5 +186,20 @@ impl Ground<'_> {
         let middle = rim.len() / 2;
         let median = *rim.select_nth_unstable(middle).1;
         rim.iter().map(|value| f64::from(value.abs_diff(median))).fold(0.0, f64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extreme_reaches_as_far_as_it_says_and_stops_at_the_edges() {
+        let mut values = vec![5; 12 * 9];
+        values[4 * 12 + 1] = 9;
+        let high = extremes(&values, (12, 9), 4, |a, b| a.max(b));
+        let reached = |i: &usize| (i % 12).abs_diff(1) <= 4 && (i / 12).abs_diff(4) <= 4;
+        assert!((0..12 * 9).all(|i| high[i] == if reached(&i) { 9 } else { 5 }));
+        assert_eq!(extremes(&[3, 1], (1, 2), 4, |a, b| a.min(b)), [1, 1]);
     }
 }
