@@ -4,10 +4,12 @@
 
 pub mod bank;
 pub mod compare;
+pub mod distribution;
 pub mod estimate;
 pub mod features;
 pub mod frechet;
 pub mod moments;
+pub mod panel;
 pub mod prdc;
 pub mod rng;
 

@@ -51,6 +51,12 @@ pub enum Purpose {
     Augment = 18,
     /// Noise inside the generator of a synthetic image; index = always 0, the seed is the image's.
     SampleNoise = 19,
+    /// A simulated panel of readers; index = the study.
+    Panel = 60,
+    /// Which images a reader study shows; index = the truth and use they are drawn for.
+    StudyCases = 61,
+    /// The order in which a reader sees them; index = the pair of readers and the phase.
+    StudyOrder = 62,
 }
 
 /// An endless sequence of random numbers, fixed by its key.
