@@ -6,6 +6,7 @@ mod memory;
 mod report;
 mod sets;
 mod spaces;
+mod web;
 
 use std::process::ExitCode;
 

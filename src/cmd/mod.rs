@@ -6,6 +6,7 @@ mod import;
 mod phantom;
 mod sample;
 mod show;
+mod study;
 mod train;
 
 use clap::{Args, Parser, Subcommand};
@@ -40,6 +41,7 @@ enum Command {
     Sample(sample::Sample),
     Evaluate(evaluate::Evaluate),
     Show(show::Show),
+    Study(study::StudyCommand),
 }
 
 /// Runs what was typed.
@@ -53,6 +55,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Sample(command) => command.run(common),
         Command::Evaluate(command) => command.run(common),
         Command::Show(command) => command.run(common),
+        Command::Study(command) => command.run(common),
     }
 }
 

@@ -3,5 +3,6 @@
 pub(crate) mod collection;
 pub(crate) mod evaluate;
 pub(crate) mod shell;
+pub(crate) mod study;
 pub(crate) mod text;
 pub(crate) mod whisker;

@@ -1,0 +1,6 @@
+//! The site without a socket.
+
+mod blinding;
+mod bounds;
+mod fixture;
+mod reading;
