@@ -23,7 +23,7 @@ pub(crate) struct Rate {
 }
 
 /// Requests of one session: a reader does two or three a case.
-pub(crate) const SESSION: Rate = Rate { burst: 80.0, a_second: 20.0 };
+pub(crate) const SESSION: Rate = Rate { burst: 200.0, a_second: 40.0 };
 /// Wrong links from one address: nobody types 40 digits by hand.
 pub(crate) const WRONG_LINKS: Rate = Rate { burst: 20.0, a_second: 0.2 };
 

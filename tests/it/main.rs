@@ -4,3 +4,4 @@ mod fixture;
 mod import;
 mod journey;
 mod refusals;
+mod study;

@@ -1,0 +1,452 @@
+"""Drives the reader study's real pages in Chromium, as readers do.
+
+Usage: .venv/bin/python tests/browser/study.py DOPPELRAY [--pictures FOLDER] [--knees REAL FAKES] [--axe axe.min.js]
+Needs: pip install playwright; Chromium as /usr/bin/chromium or in $CHROMIUM. Ends with status 0 when all holds.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+COUNT = 4
+LAPTOP, TABLET, WIDE_TABLET = {"width": 1440, "height": 900}, {"width": 820, "height": 1180}, {"width": 1180, "height": 820}
+
+
+class Study:
+    """A study that is being served."""
+
+    def __init__(self, binary, folder, design, real, fakes, count=COUNT):
+        self.binary, self.folder = binary, folder
+        self.run("study", "new", real, fakes, "--out", folder, "--design", design, "--count", count, "--contact", "study@example.org", "--deadline", "2030-06-30")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def run(self, *words):
+        done = subprocess.run([self.binary, *map(str, words)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self):
+        self.server = subprocess.Popen([self.binary, "study", "serve", self.folder, "--listen", f"127.0.0.1:{self.port}"], stdout=subprocess.DEVNULL)
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(self.base + "/assets/style.css", timeout=1)
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise SystemExit("the server does not start")
+
+    def kill(self):
+        self.server.send_signal(signal.SIGKILL)
+        self.server.wait()
+
+    def invite(self, *more):
+        said = self.run("--json", "study", "invite", self.folder, "--count", 1, "--base", self.base, *more)
+        return json.loads(said)[0]["link"]
+
+    def answers(self):
+        db = sqlite3.connect(f"file:{self.folder}/study.db?mode=ro", uri=True)
+        return db.execute("SELECT count(*) FROM answers WHERE example = 0").fetchone()[0]
+
+
+def until(holds, what, seconds=15):
+    end = time.time() + seconds
+    while time.time() < end:
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError(what)
+
+
+@contextmanager
+def browser_page(browser, **options):
+    """A page whose errors fail the test: a blocked inline script or a thrown exception are bugs."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    errors = []
+    page.on("pageerror", lambda e: errors.append(str(e)))
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" and "Failed to load resource" not in m.text and "ERR_INTERNET" not in m.text else None)
+    yield page
+    context.close()
+    assert not errors, errors
+
+
+def come_in(page, link):
+    page.goto(link)
+    page.get_by_role("button").click()
+    page.wait_for_url("**/read")
+
+
+def begin(page, link):
+    come_in(page, link)
+    page.locator("input[name=agree]").check()
+    page.get_by_role("button").click()
+    page.locator("#start").click()
+    ready(page)
+
+
+def ready(page):
+    page.wait_for_function("document.querySelector('#said').textContent !== ''")
+
+
+def drawn(page):
+    return page.evaluate("() => document.querySelector('canvas').toDataURL().length + ':' + document.querySelector('canvas').toDataURL().slice(-4000)")
+
+
+def finish_stretch(page, answer):
+    """Answers until another stretch or the end comes."""
+    stretch = page.evaluate("document.body.dataset.setup")
+    name = json.loads(stretch)["stretch"]
+    for _ in range(100):
+        if page.evaluate("document.body.dataset.setup ? JSON.parse(document.body.dataset.setup).stretch : ''") != name:
+            return
+        answer(page)
+        page.wait_for_timeout(60)
+    raise AssertionError("the stretch does not end")
+
+
+def keyboard_answer(page, digits):
+    """One showing with the keyboard alone."""
+    shown = page.evaluate("document.querySelector('#progress span')?.textContent")
+    for digit in digits:
+        page.keyboard.press(digit)
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(150)
+    if page.locator("#feedback:visible").count():
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(150)
+    return shown
+
+
+def keyboard_only(browser, study):
+    with browser_page(browser, viewport=LAPTOP) as page:
+        page.goto(study.invite())
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/read")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Space")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#start")
+        page.keyboard.press("Enter")
+        ready(page)
+        before = drawn(page)
+        for key, back in (("i", "i"), ("+", "r"), ("b", "r"), ("c", "r")):
+            page.keyboard.press(key)
+            page.wait_for_timeout(80)
+            assert drawn(page) != before, f"{key} changes nothing"
+            page.keyboard.press(back)
+            page.wait_for_timeout(80)
+            assert drawn(page) == before, f"{back} does not bring it back"
+        page.keyboard.press("?")
+        assert page.locator("#keys").is_visible()
+        page.keyboard.press("Escape")
+        page.keyboard.press("Enter")
+        assert page.locator("#missing").inner_text() == "Please answer every question."
+        for digits in ("243", "13"):
+            for stretch in range(2):
+                finish_stretch(page, lambda p: keyboard_answer(p, digits))
+                if page.locator("#start").count():
+                    page.keyboard.press("Enter")
+                    ready(page)
+        page.wait_for_selector("text=Thank you")
+    assert study.answers() == 4 * COUNT, study.answers()
+
+
+def touch(browser, study):
+    before = study.answers()
+    with browser_page(browser, viewport=TABLET, has_touch=True, device_scale_factor=2) as page:
+        begin(page, study.invite())
+        canvas = page.locator("canvas").bounding_box()
+        x, y = canvas["x"] + canvas["width"] / 2, canvas["y"] + canvas["height"] / 2
+        still = drawn(page)
+        cdp = page.context.new_cdp_session(page)
+        fingers = lambda apart: [{"x": x - apart, "y": y, "id": 1}, {"x": x + apart, "y": y, "id": 2}]
+        cdp.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": fingers(40)})
+        for apart in (60, 90, 120):
+            cdp.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": fingers(apart)})
+        cdp.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        page.wait_for_timeout(100)
+        assert drawn(page) != still, "two fingers do not zoom"
+        page.locator("#reset").tap()
+        page.wait_for_timeout(100)
+        assert drawn(page) == still
+
+        def tap(page, values):
+            for name, value in values.items():
+                page.locator(f"label:has(input[name={name}][value='{value}'])").tap()
+            page.locator("#submit").tap()
+            page.wait_for_timeout(100)
+            if page.locator("#feedback:visible").count():
+                page.locator("#submit").tap()
+
+        finish_stretch(page, lambda p: tap(p, {"grade": 1, "quality": 5, "confidence": 2}))
+        page.locator("#start").tap()
+        ready(page)
+        finish_stretch(page, lambda p: tap(p, {"grade": 1, "quality": 5, "confidence": 2}))
+    assert study.answers() == before + 2 * COUNT
+
+
+def answer_grade(page, grade=2):
+    page.wait_for_function("document.querySelector('#said').textContent !== ''")
+    for name, value in (("grade", grade), ("quality", 4), ("confidence", 3)):
+        page.locator(f"input[name={name}][value='{value}']").check(force=True)
+    page.locator("#submit").click()
+
+
+def through_examples(page):
+    def one(page):
+        answer_grade(page)
+        page.wait_for_selector("#feedback:visible")
+        page.locator("#submit").click()
+
+    finish_stretch(page, one)
+    page.locator("#start").click()
+    ready(page)
+
+
+def progress(page):
+    return page.locator("#progress span").inner_text()
+
+
+def offline(browser, study):
+    """The connection goes in the middle: answers wait in the browser, through a reload even, and come in order."""
+    before = study.answers()
+    with browser_page(browser, viewport=LAPTOP) as page:
+        begin(page, study.invite())
+        through_examples(page)
+        answer_grade(page)
+        until(lambda: study.answers() == before + 1, "the first answer arrives")
+        page.wait_for_timeout(500)
+        page.context.set_offline(True)
+        answer_grade(page, 3)
+        answer_grade(page, 4)
+        page.wait_for_selector("#banner:visible")
+        assert "2 answers wait" in page.locator("#banner").inner_text()
+        assert study.answers() == before + 1
+        assert progress(page).startswith("4 of"), progress(page)
+        page.context.set_offline(False)
+        until(lambda: study.answers() == before + 3, "what waited arrives")
+        page.wait_for_selector("text=The connection is back")
+        # The server is killed and comes again: nothing is lost, nothing doubled.
+        study.kill()
+        answer_grade(page, 1)
+        page.wait_for_selector("#banner:visible")
+        study.start()
+        until(lambda: study.answers() == before + 4, "what waited for the server arrives", 30)
+
+
+def two_tabs(browser, study):
+    before = study.answers()
+    with browser_page(browser, viewport=LAPTOP) as one:
+        link = study.invite()
+        begin(one, link)
+        through_examples(one)
+        two = one.context.new_page()
+        two.goto(study.base + "/read")
+        two.locator("#start").click()
+        ready(two)
+        answer_grade(one, 0)
+        until(lambda: study.answers() == before + 1, "the first window's answer arrives")
+        answer_grade(two, 4)
+        two.wait_for_selector("text=answered in another window")
+        until(lambda: progress(two).startswith("2 of"), "the second window goes on where the first is")
+        answer_grade(two, 4)
+        until(lambda: study.answers() == before + 2, "the second window's answer arrives")
+
+
+def undo_and_pause(browser, study):
+    before = study.answers()
+    with browser_page(browser, viewport=LAPTOP) as page:
+        link = study.invite()
+        begin(page, link)
+        through_examples(page)
+        answer_grade(page, 0)
+        until(lambda: study.answers() == before + 1, "the answer arrives")
+        page.keyboard.press("u")
+        until(lambda: progress(page).startswith("1 of"), "undo goes back")
+        assert page.locator("input[name=grade][value='0']").is_checked()
+        answer_grade(page, 3)
+        until(lambda: study.answers() == before + 2, "the revision arrives beside the first answer")
+        assert progress(page).startswith("2 of")
+        page.locator("#pause").click()
+        assert page.locator("#paused").is_visible()
+        assert page.evaluate("getComputedStyle(document.querySelector('canvas')).visibility") == "hidden"
+        page.keyboard.press("Escape")
+    # Another device goes on at the same place.
+    with browser_page(browser, viewport=TABLET) as page:
+        come_in(page, link)
+        ready(page)
+        assert progress(page).startswith("2 of")
+
+
+def mark_and_reason(browser, study):
+    with browser_page(browser, viewport=LAPTOP) as page:
+        begin(page, study.invite())
+        box = page.locator("canvas").bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_timeout(100)
+        x, y = map(float, page.locator("input[name=mark]").input_value().split())
+        assert abs(x - 0.5) < 0.01 and abs(y - 0.5) < 0.01, (x, y)
+        page.locator("#unmark").click()
+        assert page.locator("input[name=mark]").input_value() == ""
+        page.mouse.move(box["x"] + 200, box["y"] + 200)
+        page.mouse.wheel(0, -600)
+        page.keyboard.press("m")
+        assert page.locator("input[name=mark]").input_value() != ""
+        page.locator("textarea").fill("too smooth m i r")
+        page.locator("input[name=verdict][value=synthetic]").check(force=True)
+        page.locator("input[name=confidence][value='5']").check(force=True)
+        page.locator("#submit").click()
+        page.wait_for_selector("#feedback:visible")
+        assert "This example is" in page.locator("#feedback").inner_text()
+
+
+def finnish(browser, study):
+    with browser_page(browser, viewport=LAPTOP, locale="fi-FI") as page:
+        page.goto(study.invite())
+        assert page.locator("html").get_attribute("lang") == "fi"
+        page.get_by_role("link", name="English").click()
+    with browser_page(browser, viewport=LAPTOP) as page:
+        begin(page, study.invite())
+        page.get_by_role("link", name="Suomi").click()
+        page.wait_for_selector("text=Kellgren–Lawrence-luokka", state="attached")
+
+
+def pairs(browser, study):
+    with browser_page(browser, viewport=LAPTOP) as page:
+        begin(page, study.invite())
+        finish_stretch(page, lambda p: keyboard_answer(p, "14"))
+        page.keyboard.press("Enter")
+        ready(page)
+        finish_stretch(page, lambda p: keyboard_answer(p, "24"))
+        page.wait_for_selector("text=Thank you")
+    assert study.answers() == COUNT
+
+
+def coordinate(browser, study):
+    with browser_page(browser, viewport=LAPTOP) as page:
+        page.goto(study.invite("--coordinator"))
+        page.get_by_role("button").click()
+        page.wait_for_url("**/coordinate")
+        page.locator("input[name=name]").fill("Dr. Grace")
+        page.get_by_role("button", name="Make a link").click()
+        assert "/enter/" in page.locator(".made").inner_text()
+        page.locator("input[name=sure]").check()
+        page.get_by_role("button", name="Close the study").click()
+        page.wait_for_selector("text=The truth is still sealed")
+
+
+def accessible(page, axe, where):
+    """No violation of WCAG 2.2 A and AA that axe-core can see."""
+    if not axe:
+        return
+    page.evaluate(Path(axe).read_text())
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    found = page.evaluate("(tags) => axe.run(document, { runOnly: { type: 'tag', values: tags } }).then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html.slice(0, 120)).join(' | ')))", tags)
+    assert not found, (where, found)
+
+
+def pictures(browser, studies, folder, axe):
+    """Screens to be looked at, and checked by axe-core."""
+    folder and folder.mkdir(parents=True, exist_ok=True)
+
+    def shoot(page, name):
+        accessible(page, axe, name)
+        folder and page.screenshot(path=str(folder / f"{name}.png"))
+
+    for scheme in ("light", "dark"):
+        for size, viewport, more in (("laptop", LAPTOP, {}), ("tablet", TABLET, {"has_touch": True}), ("tablet-wide", WIDE_TABLET, {"has_touch": True})):
+            at = f"{size}-{scheme}"
+            with browser_page(browser, viewport=viewport, color_scheme=scheme, **more) as page:
+                link = studies["two-phase"].invite()
+                page.goto(link)
+                shoot(page, f"{at}-1-welcome")
+                come_in(page, link)
+                shoot(page, f"{at}-2-consent")
+                page.locator("input[name=agree]").check()
+                page.get_by_role("button").click()
+                page.wait_for_selector("#start")
+                shoot(page, f"{at}-3-intro")
+                page.locator("#start").click()
+                ready(page)
+                answer_grade(page)
+                page.wait_for_selector("#feedback:visible")
+                shoot(page, f"{at}-4-example")
+                page.locator("#submit").click()
+                finish_stretch(page, lambda p: (answer_grade(p), p.wait_for_selector("#feedback:visible"), p.locator("#submit").click()))
+                page.locator("#start").click()
+                ready(page)
+                page.locator("input[name=grade][value='2']").check(force=True)
+                shoot(page, f"{at}-5-grade")
+                if size == "laptop":
+                    page.keyboard.press("?")
+                    shoot(page, f"{at}-6-keys")
+            with browser_page(browser, viewport=viewport, color_scheme=scheme, **more) as page:
+                begin(page, studies["real-or-fake"].invite())
+                box = page.locator("canvas").bounding_box()
+                page.mouse.click(box["x"] + box["width"] * 0.55, box["y"] + box["height"] * 0.5)
+                page.locator("input[name=verdict][value=synthetic]").check(force=True)
+                page.wait_for_timeout(150)
+                shoot(page, f"{at}-7-judge")
+            with browser_page(browser, viewport=viewport, color_scheme=scheme, **more) as page:
+                begin(page, studies["paired"].invite())
+                page.wait_for_timeout(150)
+                shoot(page, f"{at}-8-pair")
+            with browser_page(browser, viewport=viewport, color_scheme=scheme, **more) as page:
+                page.goto(studies["two-phase"].invite("--coordinator"))
+                page.get_by_role("button").click()
+                page.wait_for_url("**/coordinate")
+                shoot(page, f"{at}-9-coordinate")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binary")
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--only-pictures", action="store_true")
+    parser.add_argument("--knees", nargs=2)
+    parser.add_argument("--axe")
+    arguments = parser.parse_args()
+    binary = str(Path(arguments.binary).resolve())
+    with tempfile.TemporaryDirectory() as work, sync_playwright() as playwright:
+        work = Path(work)
+        real, fakes = arguments.knees or (work / "real", work / "fakes")
+        if not arguments.knees:
+            for folder, seed in ((real, 1), (fakes, 2)):
+                subprocess.run([binary, "--quiet", "phantom", "--out", folder, "--count", "80", "--size", "64", "--seed", str(seed)], check=True)
+        browser = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"])
+        studies = {d: Study(binary, work / d, d, real, fakes) for d in ("two-phase", "real-or-fake", "paired")}
+        steps = [
+            (keyboard_only, "two-phase"), (touch, "two-phase"), (offline, "two-phase"), (two_tabs, "two-phase"), (undo_and_pause, "two-phase"),
+            (finnish, "two-phase"), (mark_and_reason, "real-or-fake"), (pairs, "paired"), (coordinate, "paired"),
+        ]
+        try:
+            if arguments.pictures or arguments.axe:
+                pictures(browser, studies, arguments.pictures, arguments.axe)
+                print("pictures: done", flush=True)
+            for step, design in [] if arguments.only_pictures else steps:
+                step(browser, studies[design])
+                print(f"{step.__name__}: holds", flush=True)
+        finally:
+            for study in studies.values():
+                study.kill()
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()
