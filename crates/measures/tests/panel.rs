@@ -2,6 +2,7 @@
 
 use doppelray_measures::panel::Table;
 use doppelray_measures::panel::auc::{Scores, areas, moments, u_statistic};
+use doppelray_measures::panel::detection::pooled;
 use doppelray_measures::panel::equivalence::equivalence;
 use doppelray_measures::panel::mrmc::{Mean, between, means, obuchowski_rockette};
 use doppelray_measures::panel::power::{Plan, expected};
@@ -128,6 +129,16 @@ fn the_interval_of_a_share_holds_it_as_often_as_it_says() {
         };
         let covered = coverage(of, population.share_right(), population);
         println!("share {:.3}: {:.1}%", population.share_right(), 100.0 * covered);
+        assert!((0.93..=0.97).contains(&covered), "{population:?}: {covered}");
+    }
+}
+
+/// The log-linear correction draws d' towards 0 for few images; at 30 + 30 that is far less than the interval.
+#[test]
+fn the_interval_of_d_prime_holds_it_as_often_as_it_says() {
+    for population in POPULATIONS {
+        let covered = coverage(|scores| pooled(scores)[0], population.shift, population);
+        println!("d' {:.1}: {:.1}%", population.shift, 100.0 * covered);
         assert!((0.93..=0.97).contains(&covered), "{population:?}: {covered}");
     }
 }

@@ -1,6 +1,9 @@
 //! Signal detection: how well a reader tells two kinds apart, and toward which answer they lean.
 
 use crate::distribution::normal_quantile;
+use crate::panel::Table;
+use crate::panel::auc::Scores;
+use crate::panel::mrmc::{Mean, jackknife, obuchowski_rockette};
 
 /// Answers of one reader, as counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,6 +33,44 @@ pub fn detect(counts: Counts) -> Detection {
     let z = |hits: f64, n: f64| normal_quantile((hits + 0.5) / (n + 1.0));
     let (hit, alarm) = (z(counts.hits, counts.signals), z(counts.alarms, counts.noises));
     Detection { d_prime: hit - alarm, criterion: -0.5 * (hit + alarm) }
+}
+
+/// d' and c as means over readers of ratings (above 0: called positive); their covariances by the cases come from leaving out
+/// one image after another.
+pub fn pooled(scores: &Scores) -> [Mean; 2] {
+    let counts = |reader: usize| Counts {
+        hits: scores.positive.row(reader).iter().filter(|s| **s > 0.0).count() as f64,
+        signals: scores.positive.cases() as f64,
+        alarms: scores.negative.row(reader).iter().filter(|s| **s > 0.0).count() as f64,
+        noises: scores.negative.cases() as f64,
+    };
+    let readers = 0..scores.positive.readers();
+    let all: Vec<Detection> = readers.clone().map(|r| detect(counts(r))).collect();
+    let without = |leave: &dyn Fn(usize, Counts) -> Counts| -> Vec<Detection> {
+        readers.clone().map(|r| detect(leave(r, counts(r)))).collect()
+    };
+    let called = |of: &Table, reader: usize, case: usize| f64::from(u8::from(of.row(reader)[case] > 0.0));
+    let mut left_out: Vec<Vec<Detection>> = Vec::new();
+    for case in 0..scores.positive.cases() {
+        left_out.push(without(&|r, c| Counts {
+            hits: c.hits - called(&scores.positive, r, case),
+            signals: c.signals - 1.0,
+            ..c
+        }));
+    }
+    for case in 0..scores.negative.cases() {
+        left_out.push(without(&|r, c| Counts {
+            alarms: c.alarms - called(&scores.negative, r, case),
+            noises: c.noises - 1.0,
+            ..c
+        }));
+    }
+    let of: [fn(&Detection) -> f64; 2] = [|d| d.d_prime, |d| d.criterion];
+    of.map(|of| {
+        let measures: Vec<f64> = all.iter().map(of).collect();
+        let without: Vec<Vec<f64>> = left_out.iter().map(|row| row.iter().map(of).collect()).collect();
+        obuchowski_rockette(&measures, &jackknife(&without))
+    })
 }
 
 #[cfg(test)]

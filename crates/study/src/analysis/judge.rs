@@ -3,11 +3,9 @@
 use doppelray_measures::estimate::Estimate;
 use doppelray_measures::panel::Table;
 use doppelray_measures::panel::auc::{Scores, areas, u_statistic};
-use doppelray_measures::panel::detection::{Counts, Detection, detect};
+use doppelray_measures::panel::detection::{Counts, detect, pooled};
 use doppelray_measures::panel::equivalence::{Equivalence, equivalence};
-use doppelray_measures::panel::mrmc::{
-    Covariances, Mean, combine, exact_interval, jackknife, means, obuchowski_rockette,
-};
+use doppelray_measures::panel::mrmc::{Covariances, combine, exact_interval, means, obuchowski_rockette};
 use serde::{Deserialize, Serialize};
 
 use super::{Data, Part};
@@ -103,7 +101,7 @@ pub(super) fn judge(data: &Data, part: &Part) -> Judging {
     };
     let accuracy = both(&found, &passed, [0.5, 0.5]);
     let area = mean(&areas(&scores));
-    let [d_prime, bias] = detection(&scores);
+    let [d_prime, bias] = pooled(&scores);
     Judging {
         fakes_taken_for_real: mean(&missed).share(fake),
         reals_taken_for_fake: mean(&alarmed).share(real),
@@ -123,43 +121,6 @@ pub(super) fn judge(data: &Data, part: &Part) -> Judging {
             .collect(),
         roc: roc(&scores),
     }
-}
-
-/// d' and c as means over readers; their variance by the cases from leaving out one image after another.
-fn detection(scores: &Scores) -> [Mean; 2] {
-    let counts = |reader: usize| Counts {
-        hits: scores.positive.row(reader).iter().filter(|s| **s > 0.0).count() as f64,
-        signals: scores.positive.cases() as f64,
-        alarms: scores.negative.row(reader).iter().filter(|s| **s > 0.0).count() as f64,
-        noises: scores.negative.cases() as f64,
-    };
-    let readers = 0..scores.positive.readers();
-    let all: Vec<Detection> = readers.clone().map(|r| detect(counts(r))).collect();
-    let without = |leave: &dyn Fn(usize, Counts) -> Counts| -> Vec<Detection> {
-        readers.clone().map(|r| detect(leave(r, counts(r)))).collect()
-    };
-    let called = |of: &Table, reader: usize, case: usize| f64::from(u8::from(of.row(reader)[case] > 0.0));
-    let mut left_out: Vec<Vec<Detection>> = Vec::new();
-    for case in 0..scores.positive.cases() {
-        left_out.push(without(&|r, c| Counts {
-            hits: c.hits - called(&scores.positive, r, case),
-            signals: c.signals - 1.0,
-            ..c
-        }));
-    }
-    for case in 0..scores.negative.cases() {
-        left_out.push(without(&|r, c| Counts {
-            alarms: c.alarms - called(&scores.negative, r, case),
-            noises: c.noises - 1.0,
-            ..c
-        }));
-    }
-    let of: [fn(&Detection) -> f64; 2] = [|d| d.d_prime, |d| d.criterion];
-    of.map(|of| {
-        let measures: Vec<f64> = all.iter().map(of).collect();
-        let without: Vec<Vec<f64>> = left_out.iter().map(|row| row.iter().map(of).collect()).collect();
-        obuchowski_rockette(&measures, &jackknife(&without))
-    })
 }
 
 fn of_reader(scores: &Scores, reader: usize, number: usize) -> ReaderJudging {

@@ -34,6 +34,8 @@ pub struct Store {
     about: About,
     cases: Vec<Case>,
     lengths: Lengths,
+    /// Whether a transaction of [`Store::together`] is under way.
+    shared: bool,
 }
 
 /// Something to do in a transaction that is shared with others; what it returns is called when it is known whether the
@@ -97,7 +99,7 @@ impl Store {
         }
         let cases = read::cases(&db)?;
         let lengths = read::lengths(&cases, about);
-        Ok(Self { db, about: about.clone(), cases, lengths })
+        Ok(Self { db, about: about.clone(), cases, lengths, shared: false })
     }
 
     /// Does all jobs in one transaction and syncs once. A job that fails is undone alone; where the transaction itself
@@ -105,6 +107,7 @@ impl Store {
     pub fn together(&mut self, jobs: Vec<Job>) {
         let mut told = Vec::with_capacity(jobs.len());
         let mut broken = self.db.execute_batch("BEGIN IMMEDIATE").err().map(Error::from);
+        self.shared = true;
         for job in jobs {
             told.push(job(self));
             // A full disk makes SQLite roll back on its own.
@@ -119,24 +122,26 @@ impl Store {
             // Already failing: the transaction is dropped with the connection where even this fails.
             let _rolled = self.db.execute_batch("ROLLBACK");
         }
+        self.shared = false;
         told.into_iter().for_each(|tell| tell(broken.as_ref()));
     }
 
     /// One act, undone whole where it fails; part of [`Self::together`] or a transaction of its own.
     pub fn attempt<T>(&self, act: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
-        self.db.execute_batch("SAVEPOINT act")?;
-        match act(self) {
-            Ok(done) => {
-                self.db.execute_batch("RELEASE act")?;
-                Ok(done)
-            }
-            Err(error) => {
-                if !self.db.is_autocommit() {
-                    self.db.execute_batch("ROLLBACK TO act; RELEASE act")?;
-                }
-                Err(error)
-            }
+        if self.shared && self.db.is_autocommit() {
+            // The shared transaction is gone; on its own nothing may be kept of what will be told to have failed.
+            return Err(Error::Full);
         }
+        let [begin, keep, undo] = match self.shared {
+            true => ["SAVEPOINT act", "RELEASE act", "ROLLBACK TO act; RELEASE act"],
+            false => ["BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"],
+        };
+        self.db.execute_batch(begin)?;
+        let done = act(self).and_then(|done| Ok(self.db.execute_batch(keep).map(|()| done)?));
+        if done.is_err() && !self.db.is_autocommit() {
+            self.db.execute_batch(undo)?;
+        }
+        done
     }
 
     /// What the study is.
