@@ -62,7 +62,7 @@ fn judging(j: &Judging) -> String {
         row("AUC", &j.auc, "area under the ROC curve of the confidence (Obuchowski and Rockette)"),
     ];
     if let Some(u) = &j.auc_u_statistic {
-        rows.push(row("AUC", u, "with the U-statistic variance (Gallas, as iMRMC)"));
+        rows.push(row("AUC, U-statistic", u, "with the U-statistic variance (Gallas, as iMRMC)"));
     }
     rows.push(row("d\u{2032}", &j.d_prime, "signal detection; 0 is chance"));
     rows.push(row("Bias c", &j.bias, "above 0: a leaning toward \u{201c}real\u{201d}"));
@@ -96,8 +96,8 @@ fn judging(j: &Judging) -> String {
                 estimate(Some(&r.reals_taken_for_fake)),
                 estimate(Some(&r.accuracy)),
                 estimate(Some(&r.auc)),
-                number(r.d_prime),
-                number(r.bias),
+                number(settled(r.d_prime)),
+                number(settled(r.bias)),
             ]
         })
         .collect();
@@ -107,6 +107,11 @@ fn judging(j: &Judging) -> String {
             "note",
             "Here intervals are for other images alone: exact for shares, DeLong's for the area.",
         )
+}
+
+/// What is 0 but for rounding.
+fn settled(value: f64) -> f64 {
+    if value.abs() < 1e-9 { 0.0 } else { value }
 }
 
 fn equivalences(of: &[(&str, &Equivalence)]) -> String {

@@ -6,7 +6,7 @@ use super::{Data, Part, judge};
 use crate::cases::Truth;
 
 /// Images of each sort that are shown at most.
-const SHOWN: usize = 8;
+const SHOWN: usize = 6;
 
 /// Images to look at.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
