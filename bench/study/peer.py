@@ -1,6 +1,6 @@
 """What the load bench compares with: the same two routes in FastAPI with SQLite, as one would write them.
 
-Usage: uvicorn --app-dir bench/study peer:app  with PEER_DB, PEER_PIXELS (a folder's file), PEER_SIZE (bytes an image), PEER_CASES.
+Needs: pip install fastapi uvicorn python-multipart. Usage: uvicorn --app-dir bench/study peer:app  with PEER_DB, PEER_PIXELS (a folder's file), PEER_SIZE (bytes an image), PEER_CASES.
 An answer is checked, written to a table and a log, and committed with synchronous = FULL before it is confirmed.
 """
 

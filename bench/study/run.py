@@ -1,6 +1,6 @@
 """The reader study under load and under kills, beside the same routes in FastAPI.
 
-Usage: .venv/bin/python bench/study/run.py DOPPELRAY LOAD [OUT]
+Usage: .venv/bin/python bench/study/run.py DOPPELRAY LOAD [OUT [STEP]...]
   DOPPELRAY  the release binary;  LOAD  the release example study-load;  OUT  a folder to work in (default: a temporary one)
 Four runs of 200 readers with 60 cases each over the loopback: paced (p99), paced with ten kill -9, without a pause (requests/s), and
 without a pause against bench/study/peer.py with one and with two workers.
@@ -177,8 +177,5 @@ if __name__ == "__main__":
         if not (OUT / name).exists():
             run("phantom", "--out", OUT / name, "--count", 240, "--size", 224, "--seed", seed)
     print(os.uname().release, os.cpu_count(), "cores, load", os.getloadavg(), flush=True)
-    paced()
-    killed()
-    unpaced()
-    peer(1)
-    peer(2)
+    for step in sys.argv[4:] or ("paced", "killed", "unpaced", "peer1", "peer2"):
+        peer(int(step[-1])) if step.startswith("peer") else globals()[step]()
