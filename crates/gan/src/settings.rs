@@ -102,12 +102,16 @@ impl Settings {
             (self.tick_kimg > 0.0 && self.tick_kimg <= 1e9, "tick_kimg: positive, at most 1e9"),
             (self.snapshot_ticks > 0, "snapshot_ticks: at least 1"),
         ];
-        let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| *rule);
-        match broken.or_else(|| self.game.check(self.size, self.batch)) {
+        match broken(&rules).or_else(|| self.game.check(self.size, self.batch)) {
             Some(rule) => Err(Error::Setting(format!("out of range: {rule}"))),
             None => Ok(()),
         }
     }
+}
+
+/// The first rule that does not hold.
+pub(crate) fn broken(rules: &[(bool, &'static str)]) -> Option<&'static str> {
+    rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| *rule)
 }
 
 pub(crate) fn widths_fit(channels: &[usize]) -> bool {

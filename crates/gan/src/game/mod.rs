@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::Data;
 use crate::error::Result;
 use crate::networks::Generator;
-use crate::parameters::Parameters;
+use crate::parameters::{Init, Parameters, load};
 use crate::settings::Settings;
 
 /// Which game is played, and its own settings.
@@ -89,16 +89,18 @@ fn scalar(tensor: &Tensor<1>) -> f64 {
 
 /// The generator of these settings with these parameters, off the tape.
 pub(crate) fn generator(settings: &Settings, parameters: &Parameters) -> Result<Generator, String> {
-    let grades = settings.grades.len();
-    match &settings.game {
+    let device = Device::flex();
+    let mut init = Init::new(settings.seed, Purpose::GeneratorWeights, &device);
+    let (grades, size) = (settings.grades.len(), settings.size);
+    Ok(match &settings.game {
         GameConfig::Wasserstein(config) => {
-            Ok(Generator::Plain(config.generator.restore(grades, settings.size, parameters)?))
+            Generator::Plain(load(config.generator.init(&mut init, grades, size), parameters)?)
         }
         GameConfig::Relativistic(config) => {
-            Ok(Generator::Residual(config.restore(grades, settings.size, parameters)?))
+            Generator::Residual(load(config.init(&mut init, grades, size), parameters)?)
         }
         GameConfig::Projected(config) => {
-            Ok(Generator::Fast(Box::new(config.generator.restore(grades, settings.size, parameters)?)))
+            Generator::Fast(Box::new(load(config.generator.init(&mut init, grades, size), parameters)?))
         }
-    }
+    })
 }

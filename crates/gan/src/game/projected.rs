@@ -16,11 +16,11 @@ use crate::data::{Batch, Data};
 use crate::error::{Error, Result};
 use crate::networks::fast::critics::{Critics, CriticsConfig, GROUP};
 use crate::networks::fast::generator::{FastConfig, FastGenerator, Statistics};
-use crate::networks::fast::projector::Projector;
+use crate::networks::fast::projector::{Projector, moments};
 use crate::networks::haar;
 use crate::ops::{Precision, augment};
-use crate::parameters::{Init, Parameters, collect, load, values};
-use crate::settings::Settings;
+use crate::parameters::{Init, Parameters, collect, load};
+use crate::settings::{Settings, broken};
 use crate::squeezenet::SqueezeNet;
 use crate::store::{below, under};
 
@@ -71,8 +71,7 @@ impl Config {
             (batch.is_multiple_of(GROUP), "batch: a multiple of 4, in which the critics look for variety"),
             (size >= 64, "size: at least 64 for the frozen features"),
         ];
-        let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| *rule);
-        broken.or_else(|| self.generator.check(size)).or_else(|| self.critics.check(LEVELS))
+        broken(&rules).or_else(|| self.generator.check(size)).or_else(|| self.critics.check(LEVELS))
     }
 }
 
@@ -111,7 +110,8 @@ impl Play {
         let pyramid = features.pyramid(real.clone(), Precision::F32);
         let projector = Projector::standardised(settings.seed, &config.critics.mixed, &pyramid, &device);
         let average = collect(&generator);
-        let bands = deviations(haar::forward(real, [1.0; 4])).map(|d| 1.0 / d.max(0.02));
+        let (_, deviations) = moments(haar::forward(real, [1.0; 4]));
+        let bands = [0, 1, 2, 3].map(|band| 1.0 / deviations[band].max(0.02));
         let (settings, config, adams) = (settings.clone(), config.clone(), Default::default());
         Ok(Self { settings, config, device, features, projector, bands, generator, critics, average, adams })
     }
@@ -191,19 +191,6 @@ fn hinge(scores: &[Tensor<4>], sign: f32) -> Tensor<1> {
 /// The sum over levels of the mean score.
 fn mean(scores: &[Tensor<4>]) -> Tensor<1> {
     scores.iter().map(|score| score.clone().mean()).reduce(|a, b| a + b).expect("there is a critic")
-}
-
-/// The standard deviation of each of four channels.
-fn deviations(bands: Tensor<4>) -> [f32; 4] {
-    let [_, _, height, width] = bands.dims();
-    let values = values(bands);
-    [0, 1, 2, 3].map(|band| {
-        let planes =
-            || values.chunks_exact(height * width).skip(band).step_by(4).flatten().map(|v| f64::from(*v));
-        let count = (values.len() / 4) as f64;
-        let mean = planes().sum::<f64>() / count;
-        (planes().map(|v| (v - mean).powi(2)).sum::<f64>() / count).sqrt() as f32
-    })
 }
 
 impl Game for Play {

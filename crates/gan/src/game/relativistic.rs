@@ -2,16 +2,16 @@
 //! is kept small at both.
 
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Gradients, Tensor};
-use doppelray_measures::rng::{Purpose, Stream};
+use burn::tensor::{Gradients, Tensor};
+use doppelray_measures::rng::Stream;
 use serde::{Deserialize, Serialize};
 
 use super::duel::{Pair, Rules};
 use super::{Losses, scalar};
 use crate::adam::AdamConfig;
 use crate::networks::residual::{ResidualConfig, ResidualCritic, ResidualGenerator};
-use crate::parameters::{Init, Parameters, load};
-use crate::settings::Settings;
+use crate::parameters::Init;
+use crate::settings::{Settings, broken};
 
 /// Settings of the game.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,22 +39,14 @@ impl Config {
             ((1..=4096).contains(&self.embedding), "game.embedding: 1..=4096"),
             (self.adam.holds(), "game.adam: rate between 0 and 1, beta_1 and beta_2 in 0..1"),
         ];
-        let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| *rule);
-        broken.or_else(|| self.generator.check(size)).or_else(|| self.critic.check(size))
+        broken(&rules).or_else(|| self.generator.check(size)).or_else(|| self.critic.check(size))
     }
 }
 
 impl Config {
-    /// The generator with given parameters, off the tape.
-    pub(crate) fn restore(
-        &self,
-        grades: usize,
-        size: usize,
-        parameters: &Parameters,
-    ) -> Result<ResidualGenerator, String> {
-        let device = Device::flex();
-        let mut init = Init::new(0, Purpose::GeneratorWeights, &device);
-        load(self.generator.generator(&mut init, [self.latent, self.embedding], grades, size), parameters)
+    /// The generator before its first step.
+    pub(super) fn init(&self, init: &mut Init, grades: usize, size: usize) -> ResidualGenerator {
+        self.generator.generator(init, [self.latent, self.embedding], grades, size)
     }
 }
 
@@ -71,9 +63,7 @@ impl Rules for Config {
     }
 
     fn generator(&self, init: &mut Init, settings: &Settings) -> ResidualGenerator {
-        let widths = [self.latent, self.embedding];
-        let generator = self.generator.generator(init, widths, settings.grades.len(), settings.size);
-        generator.computing(settings.precision)
+        self.init(init, settings.grades.len(), settings.size).computing(settings.precision)
     }
 
     fn critic(&self, init: &mut Init, settings: &Settings) -> ResidualCritic {

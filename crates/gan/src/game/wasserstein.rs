@@ -13,7 +13,7 @@ use crate::adam::AdamConfig;
 use crate::networks::critic::{Critic, CriticConfig};
 use crate::networks::generator::{Generator, GeneratorConfig};
 use crate::parameters::Init;
-use crate::settings::{Settings, widths_fit};
+use crate::settings::{Settings, broken, widths_fit};
 
 /// Settings of the game.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ impl Config {
             (widths_fit(&self.critic.channels), "game.critic.channels: each 1..=4096"),
             (size >= 1 << self.critic.channels.len(), "size: at least 2^levels of the critic"),
         ];
-        rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| *rule)
+        broken(&rules)
     }
 }
 

@@ -6,13 +6,12 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::tanh;
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use doppelray_measures::rng::Purpose;
+use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::{Conv, SLOPE, haar};
 use crate::ops::{Precision, leaky_relu};
-use crate::parameters::{Init, Parameters, load};
+use crate::parameters::Init;
 
 /// Shape of the generator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,17 +55,6 @@ impl GeneratorConfig {
             base,
             size,
         }
-    }
-
-    /// The same with given parameters, off the tape.
-    pub(crate) fn restore(
-        &self,
-        grades: usize,
-        size: usize,
-        parameters: &Parameters,
-    ) -> Result<Generator, String> {
-        let device = Device::flex();
-        load(self.init(&mut Init::new(0, Purpose::GeneratorWeights, &device), grades, size), parameters)
     }
 }
 

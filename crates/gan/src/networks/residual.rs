@@ -14,7 +14,7 @@ use super::generator::rows;
 use super::{Conv, SLOPE, haar};
 use crate::ops::{self, Precision, leaky_relu_mask};
 use crate::parameters::Init;
-use crate::settings::widths_fit;
+use crate::settings::{broken, widths_fit};
 
 /// Shape of a generator or a critic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ impl ResidualConfig {
             ((1..=8).contains(&self.blocks), "blocks: 1..=8"),
             (size.is_multiple_of(1 << levels), "size: a multiple of 2^levels"),
         ];
-        rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| *rule)
+        broken(&rules)
     }
 
     /// A generator of `size` x `size` images for `grades` grades, by latents and embeddings of the given widths.

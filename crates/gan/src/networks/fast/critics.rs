@@ -11,7 +11,7 @@ use crate::networks::SLOPE;
 use crate::networks::generator::rows;
 use crate::ops::{self, Precision, Window, convolution, leaky_relu};
 use crate::parameters::{Init, replace, values};
-use crate::settings::widths_fit;
+use crate::settings::{broken, widths_fit};
 
 /// Shape of the critics and of what they look at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl CriticsConfig {
             ),
             (widths_fit(&self.bands), "game.critics.bands: each 1..=4096"),
         ];
-        rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| *rule)
+        broken(&rules)
     }
 
     /// Critics of images of `grades` grades.

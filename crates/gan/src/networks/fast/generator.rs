@@ -9,16 +9,14 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::{sigmoid, tanh};
-use burn::tensor::{Device, Tensor};
-use doppelray_measures::rng::Purpose;
+use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::mapped;
 use crate::networks::generator::rows;
 use crate::networks::{SLOPE, haar};
 use crate::ops::{self, Precision, Window, convolution, convolution_bias_relu, leaky_relu};
-use crate::parameters::{Init, Parameters, load, replace};
-use crate::settings::widths_fit;
+use crate::parameters::{Init, replace};
+use crate::settings::{broken, widths_fit};
 
 /// Shape of the generator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,7 +76,7 @@ impl FastConfig {
             (widths_fit(&self.channels), "game.generator.channels: each 1..=4096"),
             (size.is_multiple_of(1 << levels), "size: a multiple of 2^levels of the generator"),
         ];
-        rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| *rule)
+        broken(&rules)
     }
 
     /// A generator of `size` x `size` images for `grades` grades.
@@ -105,17 +103,6 @@ impl FastConfig {
             base,
             window: Window::new(1, 1),
         }
-    }
-
-    /// The same with given parameters, off the tape.
-    pub(crate) fn restore(
-        &self,
-        grades: usize,
-        size: usize,
-        parameters: &Parameters,
-    ) -> Result<FastGenerator, String> {
-        let device = Device::flex();
-        load(self.init(&mut Init::new(0, Purpose::GeneratorWeights, &device), grades, size), parameters)
     }
 
     fn block(&self, init: &mut Init, level: usize, condition: usize) -> Block {
@@ -335,4 +322,13 @@ fn pooling(height: usize, width: usize) -> Vec<f32> {
         }
     }
     map
+}
+
+/// A linear map of every plane: `[b, c, h, w]` by the `[h * w, n]` values of `map`, to `[b, c, n]`.
+fn mapped(x: Tensor<4>, map: Vec<f32>) -> Tensor<3> {
+    let [batch, channels, height, width] = x.dims();
+    let area = height * width;
+    let outputs = map.len() / area;
+    let map = Tensor::<2>::from_data(TensorData::new(map, [area, outputs]), &x.device());
+    x.reshape([batch * channels, area]).matmul(map).reshape([batch, channels, outputs])
 }

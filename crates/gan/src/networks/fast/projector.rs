@@ -60,8 +60,8 @@ impl Projector {
 
 /// Random weights over each channel's deviation, and the bias that brings its mean to 0.
 fn mixing(init: &mut Init, outputs: usize, real: &Tensor<4>) -> Fixed {
-    let [_, channels, height, width] = real.dims();
-    let (means, deviations) = moments(&values(real.clone()), channels, height * width);
+    let channels = real.dims()[1];
+    let (means, deviations) = moments(real.clone());
     let mut sorted = deviations.clone();
     sorted.sort_by(f32::total_cmp);
     let least = 0.2 * sorted[channels / 2];
@@ -81,11 +81,14 @@ fn mixing(init: &mut Init, outputs: usize, real: &Tensor<4>) -> Fixed {
     }
 }
 
-/// Mean and standard deviation of each channel of `[b, c, area]`.
-fn moments(x: &[f32], channels: usize, area: usize) -> (Vec<f32>, Vec<f32>) {
-    let count = (x.len() / channels) as f64;
+/// Mean and standard deviation of each channel of `[b, c, h, w]`.
+pub(crate) fn moments(x: Tensor<4>) -> (Vec<f32>, Vec<f32>) {
+    let [batch, channels, height, width] = x.dims();
+    let (values, area) = (values(x), height * width);
+    let count = (batch * area) as f64;
     let of = |channel: usize| {
-        let planes = || x.chunks_exact(area).skip(channel).step_by(channels).flatten().map(|v| f64::from(*v));
+        let planes =
+            || values.chunks_exact(area).skip(channel).step_by(channels).flatten().map(|v| f64::from(*v));
         let mean = planes().sum::<f64>() / count;
         (mean as f32, (planes().map(|v| (v - mean).powi(2)).sum::<f64>() / count).sqrt() as f32)
     };
