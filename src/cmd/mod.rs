@@ -7,6 +7,7 @@ mod phantom;
 mod sample;
 mod show;
 mod study;
+mod sweep;
 mod train;
 
 use clap::{Args, Parser, Subcommand};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use doppelray_gan::model::Model;
+use doppelray_gan::model::{Manner, Model};
 use doppelray_gan::sample::{Mix, Order, sample};
 use doppelray_images::Depth;
 use doppelray_images::collection::{About, Kind};
@@ -32,6 +32,12 @@ pub(crate) struct Sample {
     /// Proportion of grades: as-trained, even, or weights like 0.4,0.2,0.2,0.1,0.1.
     #[arg(long, default_value = "as-trained")]
     mix: Mix,
+    /// Deviation of the latents, 0 to 1: below 1 images are surer and less varied.
+    #[arg(long, default_value_t = 1.0, value_parser = truncation)]
+    truncation: f32,
+    /// Bits of the images.
+    #[arg(long, value_name = "8|16", default_value = "8", value_parser = import::depth)]
+    bits: Depth,
     /// Draw only a part of the seeds: 2/8.
     #[arg(long, default_value = "1/1", value_parser = shard)]
     shard: [u64; 2],
@@ -54,7 +60,8 @@ impl Sample {
             Some([first, last]) => (first..=last).map(u8::try_from).collect::<Result<_, _>>()?,
             None => model.header.settings.grades.clone(),
         };
-        let order = Order { seeds: self.seeds, grades, mix: self.mix, shard: self.shard };
+        let manner = Manner { truncation: self.truncation, depth: self.bits };
+        let order = Order { seeds: self.seeds, grades, mix: self.mix, shard: self.shard, manner };
         let collection = sample(&model, &order, about, &self.out, &|e| console.listen(e))?;
         let summary = format!("{}\n{}", import::grades_line(collection.rows()), self.out.display());
         let report = Report {
@@ -74,18 +81,25 @@ impl Sample {
         settings.insert("grades".into(), format!("{:?}", self.grades).into());
         settings.insert("mix".into(), format!("{:?}", self.mix).into());
         settings.insert("shard".into(), format!("{}/{}", self.shard[0], self.shard[1]).into());
+        settings.insert("truncation".into(), f64::from(self.truncation).into());
         let size = u32::try_from(model.header.settings.size).map_err(|e| Usage(e.to_string()))?;
         Ok(About {
             kind: Kind::Synthetic,
             title: "Synthetic radiographs".into(),
             size,
-            depth: Depth::Eight,
+            depth: self.bits,
             licence: String::new(),
             source: "Drawn by a generative network; no image shows a patient.".into(),
             made_by: env!("CARGO_PKG_VERSION").to_owned(),
             settings,
         })
     }
+}
+
+/// 0 to 1.
+fn truncation(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok().filter(|v| (0.0..=1.0).contains(v));
+    number.ok_or_else(|| format!("`{text}` is not between 0 and 1"))
 }
 
 /// Part and number of parts: 2/8.

@@ -1,68 +1,176 @@
 //! `doppelray show`: a page of what a folder holds.
 
+use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use doppelray_gan::model::Model;
+use doppelray_gan::run::Record;
 use doppelray_images::Collection;
 use doppelray_images::files::write_whole;
 use doppelray_images::import;
+use doppelray_images::progress::Event;
 use serde::Serialize;
 
 use super::Common;
 use crate::console::Console;
-use crate::report::collection::{Shown, picture};
-use crate::report::{film, html};
+use crate::report::collection::picture;
+use crate::report::html::run::Served;
+use crate::report::{film, html, run};
+use crate::web;
 
-/// Make a page of a collection: its films by grade, its counts, what was refused, who looks alike.
+/// Make a page of a collection or of a run.
 ///
-/// The page holds everything it shows and needs no network.
+/// Of a collection: its films by grade, its counts, what was refused, who looks alike. Of a run: samples through time, curves,
+/// one knee at every grade, the training images nearest to drawn ones. The page holds everything it shows and needs no network.
 #[derive(Args)]
-#[command(after_help = "Example:\n  doppelray show knees --open")]
+#[command(after_help = "Examples:\n  doppelray show knees --open\n  doppelray show run --live")]
 pub(crate) struct Show {
-    /// The collection.
-    #[arg(value_name = "COLLECTION")]
+    /// The collection or the run.
+    #[arg(value_name = "COLLECTION|RUN")]
     path: PathBuf,
-    /// The page to write [default: COLLECTION.html beside it].
+    /// The page to write [default: NAME.html beside it].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Open it in the browser.
     #[arg(long)]
     open: bool,
+    /// Serve the page of a run that trains, to this machine alone, and keep it up to date.
+    #[arg(long, conflicts_with = "out")]
+    live: bool,
+    /// The port to serve it on; 0 takes a free one.
+    #[arg(long, default_value_t = 0, requires = "live")]
+    port: u16,
 }
 
 /// What a path turned out to be.
 enum Thing {
     Collection,
+    Run,
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct Report<'a, T> {
     page: &'a Path,
-    shown: &'a Shown,
+    shown: &'a T,
 }
 
 impl Show {
     pub(crate) fn run(self, common: Common) -> anyhow::Result<()> {
         let console = Console::new(common);
-        let out = self.out.clone().unwrap_or_else(|| beside(&self.path));
         match thing(&self.path)? {
+            Thing::Collection if self.live => {
+                bail!("{}: a collection does not change; --live is for runs", self.path.display())
+            }
             Thing::Collection => {
                 let collection = Collection::open(&self.path)?;
                 let import = self.path.join("import.json");
                 let import = import.is_file().then(|| import::earlier(&self.path)).transpose()?;
                 let shown = picture(&collection, import);
                 let page = html::collection::draw(&shown, &|file| bytes(&self.path.join(file)))?;
-                write_whole(&out, |file| file.write_all(page.as_bytes()))
-                    .with_context(|| out.display().to_string())?;
-                if self.open {
-                    browse(&out)?;
-                }
-                let summary = format!("{}\nThe page: {}", shown.headline, out.display());
-                console.finish(&summary, &Report { page: &out, shown: &shown })
+                self.finish(&console, &page, &shown.headline, &shown)
+            }
+            Thing::Run if self.live => self.watch(&console),
+            Thing::Run => {
+                let (shown, drawn) = pictured(&self.path, Compare::Yes)?;
+                let page = html::run::draw(&shown, drawn.as_ref(), Served::File)?;
+                self.finish(&console, &page, &shown.headline, &shown)
             }
         }
+    }
+
+    fn finish<T: Serialize>(
+        &self,
+        console: &Console,
+        page: &str,
+        headline: &str,
+        shown: &T,
+    ) -> anyhow::Result<()> {
+        let out = self.out.clone().unwrap_or_else(|| beside(&self.path));
+        write_whole(&out, |file| file.write_all(page.as_bytes()))
+            .with_context(|| out.display().to_string())?;
+        if self.open {
+            browse(out.as_os_str())?;
+        }
+        console.finish(&format!("{headline}\nThe page: {}", out.display()), &Report { page: &out, shown })
+    }
+
+    fn watch(&self, console: &Console) -> anyhow::Result<()> {
+        let watched = Arc::new(Watching { run: self.path.clone(), drawn: Mutex::new(None) });
+        let ready = |address: SocketAddr| {
+            let address = format!("http://{address}/");
+            console.listen(Event::Note(format!("{address}  (Ctrl-C ends)")));
+            if self.open && browse(OsStr::new(&address)).is_err() {
+                console
+                    .listen(Event::Note("no browser can be started; open the address yourself".to_owned()));
+            }
+        };
+        tokio::runtime::Runtime::new()?.block_on(web::live::watch(watched, self.port, ready))
+    }
+}
+
+/// Whether drawn images are compared with the training images, which takes a while.
+#[derive(Clone, Copy, PartialEq)]
+enum Compare {
+    Yes,
+    No,
+}
+
+/// What a run's page shows, and what its model draws, where there is one yet.
+fn pictured(run: &Path, compare: Compare) -> anyhow::Result<(run::Shown, Option<run::Drawn>)> {
+    let mut shown = run::picture(run)?;
+    if !run.join("model.safetensors").is_file() {
+        shown.notes.push(
+            "No model has been written yet; what it draws is shown from the first snapshot on.".to_owned(),
+        );
+        return Ok((shown, None));
+    }
+    let model = Model::open(run)?;
+    let training = if compare == Compare::Yes { training(run, &mut shown) } else { None };
+    let drawn = run::draw(&model, training.as_ref())?;
+    Ok((shown, Some(drawn)))
+}
+
+/// The collection that the run learns from, where it is still there and unchanged.
+fn training(run: &Path, shown: &mut run::Shown) -> Option<Collection> {
+    let config = Record::read(run).ok()?.config;
+    let found = Collection::open(Path::new(&config.collection)).ok().filter(|c| c.hash() == shown.data);
+    if found.is_none() {
+        let note = format!(
+            "Nothing is compared with the training images: {} is not there, or is not what the run learned from.",
+            config.collection
+        );
+        shown.notes.push(note);
+    }
+    found
+}
+
+/// A run and the last page of it.
+struct Watching {
+    run: PathBuf,
+    drawn: Mutex<Option<(String, String)>>,
+}
+
+impl web::live::Watched for Watching {
+    fn step(&self) -> anyhow::Result<String> {
+        let record = Record::read(&self.run)?;
+        Ok(record.ticks.last().map_or(0, |tick| tick.step).to_string())
+    }
+
+    fn page(&self) -> anyhow::Result<String> {
+        let step = self.step()?;
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, page)) = drawn.as_ref().filter(|(at, _)| *at == step) {
+            return Ok(page.clone());
+        }
+        let (shown, pictures) = pictured(&self.run, Compare::No)?;
+        let page = html::run::draw(&shown, pictures.as_ref(), Served::Live)?;
+        *drawn = Some((step, page.clone()));
+        Ok(page)
     }
 }
 
@@ -71,8 +179,14 @@ fn thing(path: &Path) -> anyhow::Result<Thing> {
     if path.join("collection.toml").is_file() {
         return Ok(Thing::Collection);
     }
-    let why = if path.exists() { "is no collection" } else { "is not there" };
-    bail!("{}: {why}; make one with `doppelray import SRC --out COLLECTION`", path.display())
+    if path.join("config.toml").is_file() {
+        return Ok(Thing::Run);
+    }
+    let why = if path.exists() { "is neither a collection nor a run" } else { "is not there" };
+    bail!(
+        "{}: {why}; make one with `doppelray import SRC --out COLLECTION` or `doppelray train COLLECTION --out RUN`",
+        path.display()
+    )
 }
 
 /// A film as small as a page needs it; a sheet as it is.
@@ -92,7 +206,7 @@ fn beside(path: &Path) -> PathBuf {
     beside.strip_prefix(here).map_or(beside.clone(), Path::to_owned)
 }
 
-fn browse(page: &Path) -> anyhow::Result<()> {
+fn browse(page: &OsStr) -> anyhow::Result<()> {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let mut command = Command::new(program);
     command.arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -1,16 +1,18 @@
 //! `doppelray train`: a generator from a collection.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
 use doppelray_gan::Settings;
-use doppelray_gan::train::{Stop, train};
+use doppelray_gan::train::{Plan, Stop, Summary, train};
 use doppelray_images::Collection;
+use doppelray_images::progress::Event;
 
 use super::Common;
+use super::sweep::{Entry, Sweep};
 use crate::console::{Console, Usage};
 
 /// Train a generator on a collection; the same command again goes on.
@@ -33,6 +35,10 @@ pub(crate) struct Train {
     /// What convolutions multiply: f32, or mixed (bfloat16, with sums and weights in f32).
     #[arg(long, value_parser = ["f32", "mixed"])]
     precision: Option<String>,
+    /// Begin as the generator of this model or run, of the same shape, instead of at random; the critics learn alone for
+    /// the first 100 steps (rest_steps).
+    #[arg(long, value_name = "RUN|MODEL")]
+    from: Option<PathBuf>,
     /// Replace a setting: game.adam.rate=1e-4. May be given often.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -42,39 +48,81 @@ pub(crate) struct Train {
     /// End after this much training, over all sessions: 90s, 20m, 3h.
     #[arg(long, value_parser = duration)]
     time: Option<Duration>,
+    /// Train each configuration of this file under equal time, in a folder of its own below --out, and tell which came nearest
+    /// to the split `val`. The file: `time = "20m"`, then for each `[[runs]]` a `name` and `set = ["key=value"]`.
+    #[arg(long, value_name = "FILE", conflicts_with = "time")]
+    sweep: Option<PathBuf>,
 }
 
 impl Train {
     pub(crate) fn run(self, common: Common) -> anyhow::Result<()> {
         let console = Console::new(common);
-        let settings = self.settings()?;
-        let collection = Collection::open(&self.collection)?;
         let flag = Arc::new(AtomicBool::new(false));
         let raised = flag.clone();
         ctrlc::set_handler(move || raised.store(true, Ordering::Relaxed))?;
-        let stop = Stop { time: self.time, flag: &flag };
-        let summary = train(&collection, &settings, &self.out, stop, &|e| console.listen(e))?;
-        let text = format!(
+        let collection = Collection::open(&self.collection)?;
+        match &self.sweep {
+            Some(file) => self.sweep(file, &collection, &console, &flag),
+            None => {
+                let stop = Stop { time: self.time, flag: &flag };
+                let settings = self.settings(&[])?;
+                let plan = Plan { collection: &collection, settings: &settings, from: self.from.as_deref() };
+                let summary = train(plan, &self.out, stop, &|e| console.listen(e))?;
+                console.finish(&self.ending(&summary), &summary)
+            }
+        }
+    }
+
+    fn sweep(
+        &self,
+        file: &Path,
+        collection: &Collection,
+        console: &Console,
+        flag: &AtomicBool,
+    ) -> anyhow::Result<()> {
+        let sweep = Sweep::read(file, |set| self.settings(set))?;
+        let time = duration(&sweep.time).map_err(|e| anyhow::anyhow!("{}: time: {e}", file.display()))?;
+        for Entry { name, set } in &sweep.runs {
+            console.listen(Event::Note(format!("\n{name}: {}", set.join(" "))));
+            let settings = self.settings(set)?;
+            let plan = Plan { collection, settings: &settings, from: self.from.as_deref() };
+            let stop = Stop { time: Some(time), flag };
+            train(plan, &self.out.join(name), stop, &|e| console.listen(e))?;
+            if flag.load(Ordering::Relaxed) {
+                anyhow::bail!("interrupted; the same command goes on with `{name}`");
+            }
+        }
+        let found = sweep.found(&self.collection, &self.out)?;
+        console.finish(&found.table(), &found)
+    }
+
+    fn ending(&self, summary: &Summary) -> String {
+        format!(
             "{}: {} images seen in {:.0} s\n{}\nnext: doppelray sample {} --seeds 0-999 --out fakes",
             summary.ended,
             summary.images,
             summary.seconds,
             summary.model.display(),
             self.out.display()
-        );
-        console.finish(&text, &summary)
+        )
     }
 
-    fn settings(&self) -> anyhow::Result<Settings> {
-        let mut changes = self.set.clone();
+    /// The settings of the command line, with some more replaced.
+    fn settings(&self, more: &[String]) -> anyhow::Result<Settings> {
+        let rest = self.from.as_ref().map(|_| format!("rest_steps={REST}"));
+        let mut changes: Vec<String> = rest.into_iter().chain(self.set.clone()).collect();
         if let Some([first, last]) = self.grades {
             changes.push(format!("grades={:?}", (first..=last).collect::<Vec<_>>()));
         }
         changes.extend(self.precision.as_ref().map(|precision| format!("precision={precision:?}")));
         changes.extend(self.kimg.map(|kimg| format!("kimg={kimg:?}")));
+        changes.extend(more.iter().cloned());
         Settings::resolve(&self.preset, &changes).map_err(|e| Usage(e.to_string()).into())
     }
 }
+
+/// Steps in which fresh critics catch up with a generator that was trained before.
+const REST: u64 = 100;
 
 /// 90s, 20m, 3h.
 fn duration(text: &str) -> Result<Duration, String> {

@@ -4,4 +4,5 @@ pub(crate) mod collection;
 pub(crate) mod evaluate;
 pub(crate) mod film;
 pub(crate) mod html;
+pub(crate) mod run;
 mod verdict;

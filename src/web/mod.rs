@@ -1,4 +1,5 @@
-//! The reader study in a browser: `app(state) -> Router`, pages, errors, assets. axum is used here alone.
+//! The reader study in a browser: `app(state) -> Router`, pages, errors, assets; and a run that trains, live. axum is used
+//! here alone.
 
 mod assets;
 mod coordinate;
@@ -7,6 +8,7 @@ mod error;
 mod guard;
 mod limit;
 mod listen;
+pub(crate) mod live;
 mod messages;
 mod page;
 mod read;

@@ -4,4 +4,5 @@ mod fixture;
 mod import;
 mod journey;
 mod refusals;
+mod run;
 mod study;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::parameters::Parameters;
-use crate::store;
+use crate::store::{self, Width};
 
 /// The state of a run between two steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,12 @@ pub struct Position {
     pub tick_steps: u64,
     /// Sums of the losses since the last tick, so that an interruption does not change a line of the log.
     pub sums: BTreeMap<String, f64>,
+    /// The least distance of a snapshot to the images that choose.
+    #[serde(default)]
+    pub best: Option<f64>,
+    /// Snapshots since then.
+    #[serde(default)]
+    pub stale: u64,
 }
 
 impl Position {
@@ -54,7 +60,7 @@ impl Checkpoint {
     /// Writes the checkpoint beside the newest, which becomes the one before.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let (newest, next) = (newest(folder), folder.join("next.safetensors"));
-        store::write(&next, &self.state, &self.position)?;
+        store::write(&next, &self.state, &self.position, Width::Single)?;
         if newest.exists() {
             fs::rename(&newest, before(folder)).map_err(Error::unwritten(&newest))?;
         }

@@ -2,6 +2,7 @@
 
 pub mod adam;
 pub mod checkpoint;
+mod choice;
 mod data;
 pub mod error;
 pub mod game;
@@ -14,6 +15,7 @@ pub mod sample;
 pub mod settings;
 pub mod squeezenet;
 mod store;
+pub mod tensorboard;
 pub mod train;
 
 #[cfg(test)]

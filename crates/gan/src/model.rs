@@ -13,7 +13,7 @@ use crate::game;
 use crate::networks::Generator;
 use crate::parameters::{Parameters, values};
 use crate::settings::Settings;
-use crate::store;
+use crate::store::{self, Width};
 
 /// The version of the file's meaning.
 const FORMAT: u32 = 1;
@@ -36,7 +36,7 @@ pub struct Header {
 impl Header {
     /// The header of a snapshot.
     pub fn new(settings: &Settings, images_seen: u64, data: &str, counts: &[usize]) -> Self {
-        let (settings, data, counts) = (settings.clone(), data.to_owned(), counts.to_vec());
+        let (settings, data, counts) = (settings.portable(), data.to_owned(), counts.to_vec());
         Self { format: FORMAT, settings, images_seen, data, counts }
     }
 }
@@ -50,56 +50,128 @@ pub struct Model {
     generator: Generator,
 }
 
-/// Writes a model file.
+/// A model's file, read and not yet built.
+pub(crate) struct Stored {
+    pub(crate) parameters: Parameters,
+    pub(crate) header: Header,
+    /// SHA-256 of the file.
+    pub(crate) hash: String,
+}
+
+impl Stored {
+    fn read(file: &Path) -> Result<Self> {
+        let bytes = std::fs::read(file).map_err(Error::file(file))?;
+        let (parameters, header): (Parameters, Header) = store::parse(file, &bytes)?;
+        if header.format != FORMAT {
+            let reason = format!("model format {}, this version reads {FORMAT}", header.format);
+            return Err(Error::content(file, reason));
+        }
+        let hash = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        Ok(Self { parameters, header, hash })
+    }
+
+    /// Of a model file, or of the chosen one of a run's folder.
+    pub(crate) fn find(path: &Path) -> Result<Self> {
+        Self::read(&find(path)?)
+    }
+}
+
+/// Writes a model file: large arrays in half precision, whose error is below a grey level of 8 bits.
 pub fn write(path: &Path, header: &Header, average: &Parameters) -> Result<()> {
-    store::write(path, average, header)
+    store::write(path, average, header, Width::Half)
 }
 
 impl Model {
     /// Reads a model file, or the chosen one of a run's folder.
     pub fn open(path: &Path) -> Result<Self> {
         let file = find(path)?;
-        let (parameters, header): (Parameters, Header) = store::read(&file)?;
-        if header.format != FORMAT {
-            let reason = format!("model format {}, this version reads {FORMAT}", header.format);
-            return Err(Error::content(&file, reason));
-        }
-        let bytes = std::fs::read(&file).map_err(Error::file(&file))?;
-        let hash = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        let Stored { parameters, header, hash } = Stored::read(&file)?;
         let generator =
             game::generator(&header.settings, &parameters).map_err(|reason| Error::content(&file, reason))?;
         Ok(Self { header, hash, generator })
     }
 
-    /// The image of a grade and seed, 8 bit: a function of the model and these two alone.
+    /// The image of a grade and seed: a function of the model, these two and the manner alone. A grade may lie between two
+    /// that the model learned next to each other.
     ///
     /// Fails if the model did not learn the grade.
-    pub fn draw(&self, grade: u8, seed: u64) -> Result<Image, String> {
-        let settings = &self.header.settings;
-        let position = settings
-            .grades
-            .iter()
-            .position(|g| *g == grade)
-            .ok_or_else(|| format!("the model learned the grades {:?}, not {grade}", settings.grades))?;
-        Ok(draw(&self.generator, position, seed))
+    pub fn draw(&self, grade: f64, seed: u64, manner: Manner) -> Result<Image, String> {
+        let grades = &self.header.settings.grades;
+        let place = place(grades, grade)
+            .ok_or_else(|| format!("the model learned the grades {grades:?}, not {grade}"))?;
+        Ok(draw(&self.generator, place, seed, manner))
+    }
+
+    /// The image at a share of the way from one seed's latent to another's, along the arc between them; the noise is the
+    /// first one's.
+    ///
+    /// Fails if the model did not learn the grade.
+    pub fn between(&self, grade: f64, seeds: [u64; 2], share: f64, manner: Manner) -> Result<Image, String> {
+        let grades = &self.header.settings.grades;
+        let place = place(grades, grade)
+            .ok_or_else(|| format!("the model learned the grades {grades:?}, not {grade}"))?;
+        let [count, _] = self.generator.inputs();
+        let [from, to] = seeds.map(|seed| stream(seed, Purpose::SampleLatent, 0).normals(count));
+        Ok(painted(&self.generator, place, arc(&from, &to, share), seeds[0], manner))
     }
 }
 
-/// The image of a seed and of the grade at a position among those learned: one image, one forward pass.
-pub(crate) fn draw(generator: &Generator, grade: usize, seed: u64) -> Image {
-    let numbers = |purpose, count| {
-        let draws = stream(seed, purpose, 0).normals(count);
-        Tensor::<2>::from_data(TensorData::new(draws, [1, count]), &Device::flex())
+/// The point at a share of the arc between two vectors (Shoemake 1985), lengths mixed alike.
+fn arc(from: &[f32], to: &[f32], share: f64) -> Vec<f32> {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+    let angle = (dot(from, to) / (dot(from, from) * dot(to, to)).sqrt()).clamp(-1.0, 1.0).acos();
+    let weight = |share: f64| if angle < 1e-6 { share } else { (share * angle).sin() / angle.sin() };
+    let (first, second) = (weight(1.0 - share) as f32, weight(share) as f32);
+    from.iter().zip(to).map(|(a, b)| a * first + b * second).collect()
+}
+
+/// How an image is drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Manner {
+    /// The deviation of the latent, 0..=1: below 1 images are nearer to the average knee, surer and less varied
+    /// (truncation, Brock et al. 2019).
+    pub truncation: f32,
+    /// Bits of the image.
+    pub depth: Depth,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self { truncation: 1.0, depth: Depth::Eight }
+    }
+}
+
+/// Where a grade stands among those learned, which are ascending; between two of them by its distance from both.
+fn place(grades: &[u8], grade: f64) -> Option<f64> {
+    let at = |g: u8| f64::from(g);
+    if let Some(position) = grades.iter().position(|g| at(*g) == grade) {
+        return Some(position as f64);
+    }
+    let above = grades.iter().position(|g| at(*g) > grade)?;
+    let below = above.checked_sub(1)?;
+    let [low, high] = [below, above].map(|i| at(grades[i]));
+    Some(below as f64 + (grade - low) / (high - low))
+}
+
+/// The image of a seed at a place among the learned grades: one image, one forward pass.
+pub(crate) fn draw(generator: &Generator, place: f64, seed: u64, manner: Manner) -> Image {
+    let [count, _] = generator.inputs();
+    painted(generator, place, stream(seed, Purpose::SampleLatent, 0).normals(count), seed, manner)
+}
+
+/// The image of a latent, with the noise of a seed.
+fn painted(generator: &Generator, place: f64, mut latent: Vec<f32>, seed: u64, manner: Manner) -> Image {
+    let tensor = |draws: Vec<f32>| {
+        let shape = [1, draws.len()];
+        Tensor::<2>::from_data(TensorData::new(draws, shape), &Device::flex())
     };
-    let [latent, noise] = generator.inputs();
-    let image = generator.forward(
-        numbers(Purpose::SampleLatent, latent),
-        numbers(Purpose::SampleNoise, noise),
-        grade,
-    );
+    latent.iter_mut().for_each(|v| *v *= manner.truncation);
+    let [_, count] = generator.inputs();
+    let noise = stream(seed, Purpose::SampleNoise, 0).normals(count);
+    let image = generator.draw(tensor(latent), tensor(noise), place);
     let size = image.dims()[2] as u32;
     let unit: Vec<f32> = values(image).iter().map(|v| (v + 1.0) * 0.5).collect();
-    Image::from_unit(size, size, Depth::Eight, &unit)
+    Image::from_unit(size, size, manner.depth, &unit)
 }
 
 fn find(path: &Path) -> Result<PathBuf> {

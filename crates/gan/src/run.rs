@@ -27,6 +27,9 @@ pub struct Config {
     pub collection: String,
     /// Hash of its manifest.
     pub data: String,
+    /// Hash of the model that the generator began as, where it was trained before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// The resolved settings.
     pub settings: Settings,
 }
@@ -41,12 +44,26 @@ pub struct Tick {
     /// Mean of each of the game's losses since the tick before.
     #[serde(flatten)]
     pub losses: BTreeMap<String, f64>,
+    /// Frechet distance in the built-in bank between drawn images and the split `val`, at a snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frechet: Option<f64>,
     /// Real images a second since the session or the tick before began.
     pub images_per_second: f64,
     /// Peak resident memory of the process, in MiB; 0 where the system does not say.
     pub memory_mib: u64,
     /// Seconds of training, over all sessions.
     pub seconds: f64,
+}
+
+impl Tick {
+    /// Its numbers by name, as a board of curves groups them.
+    pub fn scalars(&self) -> Vec<(String, f64)> {
+        let losses = self.losses.iter().map(|(name, loss)| (format!("loss/{name}"), *loss));
+        let speed = ("speed/images_per_second".to_owned(), self.images_per_second);
+        let memory = ("memory/peak_mib".to_owned(), self.memory_mib as f64);
+        let frechet = self.frechet.map(|distance| ("fidelity/frechet".to_owned(), distance));
+        losses.chain([speed, memory]).chain(frechet).collect()
+    }
 }
 
 impl Run {
@@ -76,6 +93,11 @@ impl Run {
         let text = toml::to_string_pretty(config).expect("plain values");
         write_whole(&file, |out| out.write_all(text.as_bytes())).map_err(Error::unwritten(&file))?;
         Ok(Self { root: root.to_owned(), _lock: lock })
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Where checkpoints stand.
@@ -113,10 +135,43 @@ impl Run {
         append.and_then(|mut f| f.write_all(line.as_bytes())).map_err(Error::unwritten(&path))
     }
 
-    /// Writes a grid of equal images, `columns` wide.
-    pub fn grid(&self, kimg: u64, images: &[Image], columns: usize) -> Result<()> {
+    /// Writes a grid of samples.
+    pub fn grid(&self, kimg: u64, grid: &Image) -> Result<()> {
         let path = self.root.join(format!("samples/{kimg:06}.png"));
-        write_whole(&path, |out| png::encode(&tile(images, columns), out)).map_err(Error::unwritten(&path))
+        write_whole(&path, |out| png::encode(grid, out)).map_err(Error::unwritten(&path))
+    }
+}
+
+/// What a run's folder tells to one who looks on; the run may be training meanwhile.
+pub struct Record {
+    /// What it was begun with.
+    pub config: Config,
+    /// The log, oldest first.
+    pub ticks: Vec<Tick>,
+    /// Grids of samples and the thousands of images after which they were drawn, oldest first.
+    pub grids: Vec<(u64, PathBuf)>,
+}
+
+impl Record {
+    /// Reads a run's folder.
+    pub fn read(root: &Path) -> Result<Self> {
+        let read = |path: &Path| fs::read_to_string(path).map_err(Error::file(path));
+        let file = root.join("config.toml");
+        let config =
+            toml::from_str(&read(&file)?).map_err(|e| Error::content(&file, e.message().to_owned()))?;
+        let log = root.join("log.jsonl");
+        let text = if log.exists() { read(&log)? } else { String::new() };
+        // The last line may be half written as we look.
+        let ticks = text.lines().map_while(|line| serde_json::from_str(line).ok()).collect();
+        let folder = root.join("samples");
+        let mut grids = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(Error::file(&folder))? {
+            let path = entry.map_err(Error::file(&folder))?.path();
+            let kimg = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+            grids.extend(kimg.map(|kimg| (kimg, path)));
+        }
+        grids.sort();
+        Ok(Self { config, ticks, grids })
     }
 }
 
@@ -142,6 +197,10 @@ fn same(root: &Path, before: &Config, now: &Config) -> Result<()> {
             "{} has changed since the run was begun, or is another collection",
             now.collection
         ));
+    }
+    if before.from != now.from {
+        let other_start = "began from another model, or from none; give --from as before, or another --out";
+        return other(other_start.to_owned());
     }
     let table = |c: &Config| toml::Table::try_from(&c.settings).expect("plain values");
     let (old, new) = (table(before), table(now));

@@ -10,7 +10,7 @@ use doppelray_measures::rng::{Purpose, stream};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::model::{Manner, Model};
 
 /// In which proportion grades are drawn.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +52,8 @@ pub struct Order {
     pub mix: Mix,
     /// Which part of the seeds, counted from 1, and of how many: shard i takes every seed that leaves i - 1.
     pub shard: [u64; 2],
+    /// How they are drawn.
+    pub manner: Manner,
 }
 
 /// Draws a collection: one image a forward pass, images in parallel.
@@ -77,7 +79,8 @@ pub fn sample(
             let row = row(*seed, grade);
             let row = match writer.found(&row) {
                 Some(found) => found,
-                None => writer.put(row, &model.draw(grade, *seed).map_err(Error::Setting)?)?,
+                None => writer
+                    .put(row, &model.draw(f64::from(grade), *seed, order.manner).map_err(Error::Setting)?)?,
             };
             listener(Event::Advance(1));
             Ok(row)

@@ -22,6 +22,8 @@ pub struct Settings {
     pub precision: Precision,
     /// Images a step.
     pub batch: usize,
+    /// Steps at the beginning in which the critics learn and the generator rests; for one that was trained before.
+    pub rest_steps: u64,
     /// Exponent on a grade's count that gives its share of a batch: 1 natural, 0 even.
     pub balance: f64,
     /// Thousands of real images after which the average generator has forgotten half.
@@ -32,6 +34,8 @@ pub struct Settings {
     pub tick_kimg: f64,
     /// Ticks between two snapshots.
     pub snapshot_ticks: u64,
+    /// Snapshots without a nearer one after which training ends; 0 goes on.
+    pub patience: u64,
     /// The game that is played.
     pub game: GameConfig,
 }
@@ -60,6 +64,21 @@ impl Settings {
         }
         let settings: Self = table.try_into().map_err(|e| Error::Setting(describe(&e)))?;
         settings.check().map(|()| settings)
+    }
+
+    /// The settings without paths of the machine that they were typed on: of a file its name stays.
+    pub(crate) fn portable(&self) -> Self {
+        let mut portable = self.clone();
+        if let GameConfig::Projected(config) = &mut portable.game {
+            let name = std::path::Path::new(&config.features).file_name();
+            config.features = name.map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        }
+        portable
+    }
+
+    /// Whether the generator rests in this step.
+    pub(crate) fn rests(&self, step: u64) -> bool {
+        step < self.rest_steps
     }
 
     /// Images seen after `steps` steps.

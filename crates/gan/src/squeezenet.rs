@@ -223,7 +223,7 @@ pub(crate) mod tests {
             conv(format!("features.{at}.expand3x3"), [expanded, squeezed, 3, 3]);
         }
         let path = folder.join("random.safetensors");
-        crate::store::write(&path, &arrays, &()).unwrap();
+        crate::store::write(&path, &arrays, &(), crate::store::Width::Single).unwrap();
         path
     }
 

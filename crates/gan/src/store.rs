@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use doppelray_images::files;
+use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,17 +16,36 @@ use crate::parameters::{Array, Parameters};
 /// The header's key under which our own metadata stands, as JSON.
 const KEY: &str = "doppelray";
 
+/// How wide values are written.
+#[derive(Clone, Copy)]
+pub(crate) enum Width {
+    /// As they are, in single precision.
+    Single,
+    /// Arrays of [`LARGE`] values and more in half precision.
+    Half,
+}
+
+/// Values from which an array counts as large: weights, not biases and statistics.
+const LARGE: usize = 2048;
+
+impl Width {
+    fn bytes(self, array: &Array) -> (Dtype, Vec<u8>) {
+        let fits = |v: &f32| v.abs() <= f16::MAX.to_f32();
+        match self {
+            Self::Half if array.values.len() >= LARGE && array.values.iter().all(fits) => {
+                (Dtype::F16, array.values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect())
+            }
+            _ => (Dtype::F32, array.values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+        }
+    }
+}
+
 /// Writes arrays and metadata to `path`, whole.
-pub(crate) fn write(path: &Path, arrays: &Parameters, about: &impl Serialize) -> Result<()> {
+pub(crate) fn write(path: &Path, arrays: &Parameters, about: &impl Serialize, width: Width) -> Result<()> {
     let json = serde_json::to_string(about).expect("metadata are plain values");
-    let bytes: Vec<(&String, &Vec<usize>, Vec<u8>)> = arrays
-        .iter()
-        .map(|(name, array)| {
-            (name, &array.shape, array.values.iter().flat_map(|v| v.to_le_bytes()).collect())
-        })
-        .collect();
-    let views = bytes.iter().map(|(name, shape, bytes)| {
-        (name, TensorView::new(Dtype::F32, shape.to_vec(), bytes).expect("shape and values agree"))
+    let bytes: Vec<_> = arrays.iter().map(|(name, array)| (name, &array.shape, width.bytes(array))).collect();
+    let views = bytes.iter().map(|(name, shape, (dtype, bytes))| {
+        (name, TensorView::new(*dtype, shape.to_vec(), bytes).expect("shape and values agree"))
     });
     let header = [(KEY.to_owned(), json)].into_iter().collect();
     let whole = safetensors::serialize(views, Some(header)).expect("names are unique");
@@ -34,11 +54,15 @@ pub(crate) fn write(path: &Path, arrays: &Parameters, about: &impl Serialize) ->
 
 /// Reads arrays and metadata back.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<(Parameters, T)> {
-    let bytes = fs::read(path).map_err(Error::file(path))?;
+    parse(path, &fs::read(path).map_err(Error::file(path))?)
+}
+
+/// What the bytes of the file at `path` hold.
+pub(crate) fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<(Parameters, T)> {
     let bad = |reason: String| Error::content(path, reason);
     let damaged =
         |e| bad(format!("not a whole safetensors file ({e}); copy it again from where it was made"));
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let json = header
         .metadata()
         .as_ref()
@@ -46,15 +70,17 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<(Parameters, T)> 
         .ok_or_else(|| bad("holds tensors, but was not written by doppelray".into()))?;
     let about = serde_json::from_str(json)
         .map_err(|e| bad(format!("its header is not understood ({e}); it may be of another version")))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let arrays: Result<BTreeMap<_, _>> = file
         .iter()
         .map(|(name, view)| {
-            if view.dtype() != Dtype::F32 {
-                return Err(bad(format!("tensor `{name}` is {:?}, expected F32", view.dtype())));
-            }
-            let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-            Ok((name.to_owned(), Array { shape: view.shape().to_vec(), values: values.collect() }))
+            let bytes = view.data();
+            let values = match view.dtype() {
+                Dtype::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+                Dtype::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
+                other => return Err(bad(format!("tensor `{name}` is {other:?}, expected F32 or F16"))),
+            };
+            Ok((name.to_owned(), Array { shape: view.shape().to_vec(), values }))
         })
         .collect();
     Ok((arrays?, about))

@@ -4,14 +4,15 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
 use doppelray_measures::rng::{Purpose, stream};
 
+use crate::Settings;
 use crate::adam::Adam;
 use crate::checkpoint::{Checkpoint, Position};
 use crate::game::{GameConfig, relativistic, wasserstein};
+use crate::model::{self, Manner};
 use crate::networks::critic::{Critic, CriticConfig};
 use crate::networks::generator::GeneratorConfig;
 use crate::networks::residual::{ResidualConfig, ResidualCritic};
 use crate::parameters::{Init, Path, collect, load, values};
-use crate::{Settings, model};
 
 /// Odd sizes on the way (21, 10, 5, 2), so that the transposed maps must restore them.
 const SIZE: usize = 21;
@@ -275,10 +276,74 @@ fn a_model_of_another_shape_is_refused_with_tensor_and_shapes() {
     let average = collect(&config.generator.init(&mut init, 5, 64));
     model::write(&path, &model::Header::new(&small, 0, "data", &[1; 5]), &average).unwrap();
     let drawn = model::Model::open(&path).unwrap();
-    assert_eq!(drawn.draw(2, 9).unwrap(), drawn.draw(2, 9).unwrap());
-    assert!(drawn.draw(7, 9).unwrap_err().contains("not 7"));
+    let draw = |grade, seed| drawn.draw(grade, seed, Manner::default());
+    assert_eq!(draw(2.0, 9).unwrap(), draw(2.0, 9).unwrap());
+    assert!(draw(7.0, 9).unwrap_err().contains("not 7"));
     let other = Settings::resolve("tiny", &["game.generator.channels=[8, 16]".into()]).unwrap();
     model::write(&path, &model::Header::new(&other, 0, "data", &[1; 5]), &average).unwrap();
     let message = model::Model::open(&path).err().unwrap().to_string();
     assert!(message.contains("tensor `") && message.contains(", expected ["), "{message}");
+}
+
+#[test]
+fn a_model_is_half_as_large_as_its_weights_and_draws_the_same_to_a_grey_level() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let settings = Settings::resolve("tiny", &[]).unwrap();
+    let device = Device::flex();
+    let mut init = Init::new(0, Purpose::GeneratorWeights, &device);
+    let GameConfig::Wasserstein(config) = &settings.game else { panic!("tiny plays Wasserstein") };
+    let average = collect(&config.generator.init(&mut init, 5, 64));
+    model::write(&path, &model::Header::new(&settings, 0, "data", &[1; 5]), &average).unwrap();
+    let whole: usize = average.values().map(|array| array.values.len() * 4).sum();
+    assert!(std::fs::metadata(&path).unwrap().len() < whole as u64 * 6 / 10);
+    let drawn = model::Model::open(&path).unwrap().draw(1.0, 3, Manner::default()).unwrap();
+    let generator = crate::game::generator(&settings, &average).unwrap();
+    let exact = model::draw(&generator, 1.0, 3, Manner::default());
+    let apart = |(a, b): (&u16, &u16)| a.abs_diff(*b);
+    assert!(drawn.pixels().iter().zip(exact.pixels()).map(apart).max().unwrap() <= 1);
+}
+
+#[test]
+fn a_model_names_the_file_of_frozen_features_and_not_where_it_lay() {
+    let settings =
+        Settings::resolve("fast", &["game.features=/home/someone/weights.safetensors".into()]).unwrap();
+    let header = model::Header::new(&settings, 0, "data", &[1; 5]);
+    let GameConfig::Projected(config) = header.settings.game else { panic!("fast plays the projected game") };
+    assert_eq!(config.features, "weights.safetensors");
+}
+
+#[test]
+fn a_grade_between_two_lies_between_their_images_and_no_latent_is_one_knee() {
+    let settings = Settings::resolve("tiny", &["grades=[0, 2, 3]".into()]).unwrap();
+    let device = Device::flex();
+    let mut init = Init::new(0, Purpose::GeneratorWeights, &device);
+    let GameConfig::Wasserstein(config) = &settings.game else { panic!("tiny plays Wasserstein") };
+    let average = collect(&config.generator.init(&mut init, 3, 64));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    model::write(&path, &model::Header::new(&settings, 0, "data", &[1; 3]), &average).unwrap();
+    let model = model::Model::open(&path).unwrap();
+    let draw = |grade, seed, truncation| {
+        let manner = Manner { truncation, depth: doppelray_images::Depth::Sixteen };
+        model.draw(grade, seed, manner).unwrap()
+    };
+    let apart = |a: f64, b: f64| {
+        let [a, b] = [a, b].map(|grade| draw(grade, 1, 1.0).to_unit());
+        a.iter().zip(&b).map(|(a, b)| (a - b).abs()).sum::<f32>()
+    };
+    // 1 stands half way from 0 to 2, which the model learned next to each other.
+    assert!(
+        apart(0.0, 1.0) > 0.0 && apart(0.0, 1.0) < apart(0.0, 2.0),
+        "{} {}",
+        apart(0.0, 1.0),
+        apart(0.0, 2.0)
+    );
+    assert!(apart(0.0, 0.5) < apart(0.0, 1.0));
+    assert!(model.draw(3.5, 1, Manner::default()).is_err());
+    assert_ne!(draw(0.0, 1, 1.0), draw(0.0, 2, 1.0));
+    assert_eq!(draw(0.0, 1, 0.0), draw(0.0, 2, 0.0));
+    let between = |share| model.between(0.0, [1, 2], share, Manner::default()).unwrap();
+    assert_eq!(between(0.0), model.draw(0.0, 1, Manner::default()).unwrap());
+    assert_ne!(between(0.5), between(0.0));
 }

@@ -12,12 +12,24 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::checkpoint::{Checkpoint, Position};
+use crate::choice::Judge;
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::game::{self, Game};
-use crate::model::{self, Header};
-use crate::run::{Config, Run, Tick};
+use crate::model::{self, Header, Manner, Stored};
+use crate::run::{Config, Run, Tick, tile};
 use crate::settings::Settings;
+use crate::tensorboard::Events;
+
+/// What is trained.
+pub struct Plan<'a> {
+    /// The collection to learn from.
+    pub collection: &'a Collection,
+    /// How.
+    pub settings: &'a Settings,
+    /// A model, or a run, whose generator this one begins as.
+    pub from: Option<&'a Path>,
+}
 
 /// When to end before the settings do.
 pub struct Stop<'a> {
@@ -36,7 +48,7 @@ pub struct Summary {
     pub images: u64,
     /// Seconds of training, over all sessions.
     pub seconds: f64,
-    /// `finished`, `time` or `interrupted`.
+    /// `finished`, `time`, `interrupted`, or `no nearer` where patience ended.
     pub ended: &'static str,
     /// The model to sample from.
     pub model: PathBuf,
@@ -46,22 +58,25 @@ pub struct Summary {
 const COLUMNS: usize = 8;
 
 /// Trains, or goes on training, in the folder `out`.
-pub fn train(
-    collection: &Collection,
-    settings: &Settings,
-    out: &Path,
-    stop: Stop,
-    listener: Listener,
-) -> Result<Summary> {
+pub fn train(plan: Plan, out: &Path, stop: Stop, listener: Listener) -> Result<Summary> {
+    let Plan { collection, settings, from } = plan;
+    let from = from.map(Stored::find).transpose()?;
     let config = Config {
         made_by: env!("CARGO_PKG_VERSION").to_owned(),
         collection: collection.root().display().to_string(),
         data: collection.hash(),
+        from: from.as_ref().map(|model| model.hash.clone()),
         settings: settings.clone(),
     };
     let run = Run::open(out, &config)?;
     let data = Data::read(collection, settings, listener)?;
-    let mut session = Session::begin(run, settings, data, listener)?;
+    let judge = Judge::of(collection, settings)?;
+    let mut session = Session { judge, ..Session::begin(run, settings, data, listener)? };
+    if let Some(model) = from.filter(|_| session.position.step == 0) {
+        let told = |reason| Error::content(plan.from.unwrap_or(out), reason);
+        session.game.start_from(&model.parameters).map_err(told)?;
+    }
+    session.game.prepare(&session.data)?;
     session.go(stop)
 }
 
@@ -73,6 +88,8 @@ struct Session<'a> {
     game: Box<dyn Game>,
     position: Position,
     clock: Clock,
+    events: Events,
+    judge: Option<Judge>,
 }
 
 /// Time of this session, and of its part since the last tick.
@@ -103,9 +120,10 @@ impl<'a> Session<'a> {
             listener(Event::Note(format!("going on from step {}", position.step)));
         }
         run.rewind_log(position.step)?;
+        let events = Events::begin(run.root(), position.step)?;
         let now = Instant::now();
         let clock = Clock { began: now, before: position.seconds, tick: now, tick_step: position.step };
-        Ok(Self { run, settings, data, listener, game, position, clock })
+        Ok(Self { run, settings, data, listener, game, position, clock, events, judge: None })
     }
 
     fn go(&mut self, stop: Stop) -> Result<Summary> {
@@ -128,10 +146,18 @@ impl<'a> Session<'a> {
             if self.position.step.is_multiple_of(self.settings.tick_steps()) {
                 self.tick()?;
             }
+            if self.settings.patience > 0 && self.position.stale >= self.settings.patience {
+                break "no nearer";
+            }
         };
         (self.listener)(Event::End);
+        // Saved first: an end that only interrupts must not weigh in the choice that an uninterrupted run would make.
         self.save()?;
-        self.write_model(&self.run.model())?;
+        match ended {
+            "interrupted" if self.run.model().is_file() => {}
+            "interrupted" => self.write_model(&self.run.model())?,
+            _ => self.choose().map(|_| ())?,
+        }
         Ok(Summary {
             step: self.position.step,
             images: self.settings.seen(self.position.step),
@@ -164,10 +190,19 @@ impl<'a> Session<'a> {
         let steps = std::mem::take(&mut self.position.tick_steps).max(1) as f64;
         let sums = std::mem::take(&mut self.position.sums);
         let since = self.settings.seen(self.position.step - self.clock.tick_step);
+        let is_snapshot =
+            (self.position.step / self.settings.tick_steps()).is_multiple_of(self.settings.snapshot_ticks);
+        let kimg = images / 1000;
+        let mut frechet = None;
+        if is_snapshot {
+            self.write_model(&self.run.snapshot(kimg))?;
+            frechet = self.choose()?;
+        }
         let tick = Tick {
             step: self.position.step,
             images,
             losses: sums.into_iter().map(|(name, sum)| (name, sum / steps)).collect(),
+            frechet,
             images_per_second: since as f64 / self.clock.tick.elapsed().as_secs_f64(),
             memory_mib: peak_memory(),
             seconds: self.clock.seconds(),
@@ -175,16 +210,31 @@ impl<'a> Session<'a> {
         self.run.log(&tick)?;
         let losses: String = tick.losses.iter().map(|(name, loss)| format!("{name} {loss:.3}  ")).collect();
         let (thousands, speed) = (images as f64 / 1000.0, tick.images_per_second);
-        (self.listener)(Event::Note(format!("{thousands:.1} kimg  {losses}{speed:.1} images/s")));
-        let kimg = images / 1000;
-        self.run.grid(kimg, &self.samples()?, COLUMNS)?;
-        if (self.position.step / self.settings.tick_steps()).is_multiple_of(self.settings.snapshot_ticks) {
-            self.write_model(&self.run.snapshot(kimg))?;
-            self.write_model(&self.run.model())?;
-        }
+        let nearness = frechet.map(|d| format!("frechet {d:.3}  ")).unwrap_or_default();
+        (self.listener)(Event::Note(format!("{thousands:.1} kimg  {losses}{nearness}{speed:.1} images/s")));
+        let grid = tile(&self.samples()?, COLUMNS);
+        self.run.grid(kimg, &grid)?;
+        self.events.log(tick.step, &tick.scalars(), ("samples", &grid))?;
         self.save()?;
         (self.clock.tick, self.clock.tick_step) = (Instant::now(), self.position.step);
         Ok(())
+    }
+
+    /// Makes what has been learned so far the run's model, unless an earlier snapshot came nearer to the images that choose.
+    /// Gives the distance, where there are such images.
+    fn choose(&mut self) -> Result<Option<f64>> {
+        let generator = game::generator(self.settings, self.game.average()).map_err(Error::Setting)?;
+        let distance = self.judge.as_ref().map(|judge| judge.distance(&generator));
+        let nearer = match (distance, self.position.best) {
+            (Some(now), Some(best)) => now < best,
+            _ => true,
+        };
+        if nearer {
+            self.write_model(&self.run.model())?;
+            self.position.best = distance;
+        }
+        self.position.stale = if nearer { 0 } else { self.position.stale + 1 };
+        Ok(distance)
     }
 
     /// The same seeds each tick, a row a grade.
@@ -192,7 +242,10 @@ impl<'a> Session<'a> {
         let generator = game::generator(self.settings, self.game.average()).map_err(Error::Setting)?;
         let row = |grade: usize| (0..COLUMNS as u64).map(move |seed| (grade, seed));
         let places: Vec<(usize, u64)> = (0..self.settings.grades.len()).flat_map(row).collect();
-        Ok(places.par_iter().map(|(grade, seed)| model::draw(&generator, *grade, *seed)).collect())
+        Ok(places
+            .par_iter()
+            .map(|(grade, seed)| model::draw(&generator, *grade as f64, *seed, Manner::default()))
+            .collect())
     }
 
     fn write_model(&self, path: &Path) -> Result<()> {

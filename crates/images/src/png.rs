@@ -119,6 +119,27 @@ pub fn encode(image: &Image, out: &mut dyn Write) -> std::io::Result<()> {
     Ok(writer.finish()?)
 }
 
+/// Milliseconds a frame of an animation stays.
+const FRAME: u16 = 80;
+
+/// Writes equal images of 8 bits as one animated PNG that repeats for ever.
+pub fn animate(frames: &[Image], out: &mut dyn Write) -> std::io::Result<()> {
+    let Some(first) = frames.first() else {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "an animation without frames"));
+    };
+    let mut encoder = Encoder::new(out, first.width(), first.height());
+    encoder.set_color(ColorType::Grayscale);
+    encoder.set_depth(BitDepth::Eight);
+    encoder.set_animated(frames.len() as u32, 0)?;
+    encoder.set_frame_delay(FRAME, 1000)?;
+    let mut writer = encoder.write_header()?;
+    for frame in frames {
+        let bytes: Vec<u8> = frame.pixels().iter().map(|p| *p as u8).collect();
+        writer.write_image_data(&bytes)?;
+    }
+    Ok(writer.finish()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,5 +217,20 @@ mod tests {
         !bytes.iter().fold(!0u32, |crc, byte| {
             (0..8).fold(crc ^ u32::from(*byte), |c, _| (c >> 1) ^ (0xEDB8_8320 & (c & 1).wrapping_neg()))
         })
+    }
+
+    #[test]
+    fn an_animation_holds_every_frame_and_its_first_is_what_a_still_viewer_shows() {
+        let frames = [0, 1, 2].map(|shade| Image::new(5, 3, Depth::Eight, vec![shade; 15]));
+        let mut bytes = Vec::new();
+        animate(&frames, &mut bytes).unwrap();
+        let mut reader = ::png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
+        assert_eq!(reader.info().animation_control().unwrap().num_frames, 3);
+        let mut pixels = vec![9; 15];
+        for shade in 0..3 {
+            reader.next_frame(&mut pixels).unwrap();
+            assert_eq!(pixels, [shade; 15]);
+        }
+        assert!(animate(&[], &mut Vec::new()).is_err());
     }
 }

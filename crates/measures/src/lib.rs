@@ -12,5 +12,6 @@ pub mod moments;
 pub mod panel;
 pub mod prdc;
 pub mod rng;
+pub mod whitening;
 
 pub use features::{FeatureError, Features};

@@ -51,6 +51,8 @@ pub enum Purpose {
     Augment = 18,
     /// Noise inside the generator of a synthetic image; index = always 0, the seed is the image's.
     SampleNoise = 19,
+    /// The grades that a real image is not of, shown to the critics; index = the step.
+    WrongGrade = 50,
     /// A simulated panel of readers; index = the study.
     Panel = 60,
     /// Which images a reader study shows; index = the truth and use they are drawn for.

@@ -1,7 +1,9 @@
 //! Pages of reports: one file each, no network, light and dark, fit to print.
 
 pub(crate) mod collection;
+mod curve;
 pub(crate) mod evaluate;
+pub(crate) mod run;
 pub(crate) mod shell;
 pub(crate) mod study;
 pub(crate) mod text;

@@ -97,6 +97,12 @@ impl<R: Rules> Play<R> {
 }
 
 impl<R: Rules> Game for Play<R> {
+    fn start_from(&mut self, average: &Parameters) -> Result<(), String> {
+        self.generator = load(self.generator.clone(), average)?;
+        self.average = collect(&self.generator);
+        Ok(())
+    }
+
     fn step(&mut self, data: &Data, step: u64) -> Losses {
         let turns = self.rules.turns();
         let (mut sums, mut batch) = self.critic_step(data, step * turns);
@@ -106,6 +112,9 @@ impl<R: Rules> Game for Play<R> {
             sums.iter_mut().zip(losses).for_each(|((_, sum), (_, loss))| *sum += loss);
         }
         sums.iter_mut().for_each(|(_, sum)| *sum /= turns as f64);
+        if self.settings.rests(step) {
+            return sums;
+        }
         sums.push(("generator", self.generator_step(step, batch)));
         follow(&mut self.average, &collect(&self.generator), self.settings.decay(step));
         sums

@@ -1,6 +1,7 @@
 //! Adversarial games: each holds its networks and optimisers and knows one step; the loop knows no more of them.
 
 pub mod duel;
+mod moments;
 pub mod projected;
 pub mod relativistic;
 pub mod wasserstein;
@@ -52,6 +53,14 @@ pub type Losses = Vec<(&'static str, f64)>;
 
 /// A game under way.
 pub(crate) trait Game {
+    /// What a game looks up in the data before the first step of a session, and has not been restored.
+    fn prepare(&mut self, _data: &Data) -> Result<()> {
+        Ok(())
+    }
+
+    /// Gives the generator, before the first step, the parameters of one that was trained before.
+    fn start_from(&mut self, average: &Parameters) -> Result<(), String>;
+
     /// One step of the generator and those of the critics that belong to it. `step` keys all it draws.
     fn step(&mut self, data: &Data, step: u64) -> Losses;
 

@@ -7,19 +7,20 @@ use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use doppelray_kernels::passes::Change;
-use doppelray_measures::rng::{Purpose, stream};
+use doppelray_measures::rng::{Purpose, Stream, stream};
 use serde::{Deserialize, Serialize};
 
+use super::moments::{self, Moments};
 use super::{Game, Losses, latents, scalar};
 use crate::adam::{Adam, AdamConfig, follow};
 use crate::data::{Batch, Data};
 use crate::error::{Error, Result};
 use crate::networks::fast::critics::{Critics, CriticsConfig, GROUP};
 use crate::networks::fast::generator::{FastConfig, FastGenerator, Statistics};
-use crate::networks::fast::projector::{Projector, moments};
+use crate::networks::fast::projector::{Projector, channel_moments};
 use crate::networks::haar;
 use crate::ops::{Precision, augment};
-use crate::parameters::{Init, Parameters, collect, load};
+use crate::parameters::{Array, Init, Parameters, collect, load, values};
 use crate::settings::{Settings, broken};
 use crate::squeezenet::SqueezeNet;
 use crate::store::{below, under};
@@ -30,6 +31,10 @@ use crate::store::{below, under};
 pub struct Config {
     /// The frozen network: a file of SqueezeNet 1.1's weights.
     pub features: String,
+    /// What the critics lose by a real image that is shown as one of another grade; 0 shows none.
+    pub mismatch: f64,
+    /// How strongly the fakes' moments are pulled towards the real ones; 0 leaves them alone.
+    pub moments: f64,
     /// The optimiser of both sides.
     pub adam: AdamConfig,
     /// What is done to every image before it is judged.
@@ -54,18 +59,28 @@ pub struct AugmentConfig {
     pub cutout: f64,
     /// Share of the images that get a hole.
     pub cutout_share: f64,
+    /// Mean sign of the critics' scores of real images above which more images are changed, and below which fewer: a
+    /// measure of overfitting (ADA, Karras et al. 2020, whose value is 0.6). At 0 every image is changed.
+    pub target: f64,
 }
+
+/// Thousands of images in which the share of changed images can go from none to all; Karras et al.'s value.
+const ADAPTATION_KIMG: f64 = 500.0;
 
 /// Levels of a frozen network's features.
 const LEVELS: usize = 4;
 /// Real images on which features are standardised.
 const STANDARD: usize = 64;
+/// Real images that their moments are taken of.
+const REAL: usize = 1536;
 
 impl Config {
     pub(super) fn check(&self, size: usize, batch: usize) -> Option<&'static str> {
-        let AugmentConfig { brightness, contrast, shift, cutout, cutout_share } = self.augment;
-        let shares = [brightness, contrast, shift, cutout, cutout_share];
+        let AugmentConfig { brightness, contrast, shift, cutout, cutout_share, target } = self.augment;
+        let shares = [brightness, contrast, shift, cutout, cutout_share, target];
         let rules = [
+            ((0.0..=10.0).contains(&self.mismatch), "game.mismatch: 0..=10"),
+            ((0.0..=100.0).contains(&self.moments), "game.moments: 0..=100"),
             (self.adam.holds(), "game.adam: rate between 0 and 1, beta_1 and beta_2 in 0..1"),
             (shares.iter().all(|v| (0.0..1.0).contains(v)), "game.augment: each in 0..1"),
             (batch.is_multiple_of(GROUP), "batch: a multiple of 4, in which the critics look for variety"),
@@ -87,6 +102,10 @@ pub(crate) struct Play {
     generator: FastGenerator,
     critics: Critics,
     average: Parameters,
+    /// Share of the images that are augmented.
+    changed: f64,
+    /// Found at the first step that needs them.
+    moments: Option<Moments>,
     /// Of the generator, and of the critics.
     adams: [Adam; 2],
 }
@@ -110,10 +129,24 @@ impl Play {
         let pyramid = features.pyramid(real.clone(), Precision::F32);
         let projector = Projector::standardised(settings.seed, &config.critics.mixed, &pyramid, &device);
         let average = collect(&generator);
-        let (_, deviations) = moments(haar::forward(real, [1.0; 4]));
+        let (_, deviations) = channel_moments(haar::forward(real, [1.0; 4]));
         let bands = [0, 1, 2, 3].map(|band| 1.0 / deviations[band].max(0.02));
         let (settings, config, adams) = (settings.clone(), config.clone(), Default::default());
-        Ok(Self { settings, config, device, features, projector, bands, generator, critics, average, adams })
+        let (moments, changed) = (None, if config.augment.target > 0.0 { 0.0 } else { 1.0 });
+        Ok(Self {
+            settings,
+            config,
+            device,
+            features,
+            projector,
+            bands,
+            generator,
+            critics,
+            average,
+            changed,
+            moments,
+            adams,
+        })
     }
 
     /// What the critics look at: mixed features of each level, and sub-bands.
@@ -127,7 +160,7 @@ impl Play {
 
     /// The changes of a batch, real and fake.
     fn changes(&self, step: u64) -> [Vec<Change>; 2] {
-        let AugmentConfig { brightness, contrast, shift, cutout, cutout_share } = self.config.augment;
+        let AugmentConfig { brightness, contrast, shift, cutout, cutout_share, .. } = self.config.augment;
         let side = self.settings.size;
         let mut draws = stream(self.settings.seed, Purpose::Augment, step);
         let (reach, hole) = ((side as f64 * shift) as usize, (side as f64 * cutout) as isize);
@@ -137,7 +170,12 @@ impl Play {
             let shift = [0; 2].map(|_| draws.below(2 * reach + 1) as isize - reach as isize);
             let corner = [0; 2].map(|_| draws.below(side) as isize - hole / 2);
             let cut = draws.uniform() < cutout_share && hole > 0;
-            Change { brightness, contrast, shift, hole: cut.then_some([corner[0], corner[1], hole]) }
+            let hole = cut.then_some([corner[0], corner[1], hole]);
+            // Drawn last, and always, so that the other draws do not depend on the share.
+            match draws.uniform() < self.changed {
+                true => Change { brightness, contrast, shift, hole },
+                false => Change { brightness: 0.0, contrast: 1.0, shift: [0; 2], hole: None },
+            }
         };
         [0; 2].map(|_| (0..self.settings.batch).map(|_| change()).collect())
     }
@@ -157,13 +195,20 @@ impl Play {
     }
 
     /// The critics' losses on what they saw of real and fake images, and their step.
-    fn critics_step(&mut self, real: &[Tensor<4>], fake: &[Tensor<4>], grades: &[usize]) -> Losses {
+    fn critics_step(&mut self, step: u64, seen: [&[Tensor<4>]; 2], grades: &[usize]) -> Losses {
         self.critics = self.critics.clone().turned();
+        let (precision, mismatch) = (self.settings.precision, self.config.mismatch as f32);
+        let [real, fake] = seen;
         let fake: Vec<Tensor<4>> = fake.iter().map(|x| x.clone().detach()).collect();
-        let scores = |seen: &[Tensor<4>]| self.critics.forward(seen, grades, self.settings.precision);
-        let (real, fake) = (scores(real), scores(&fake));
+        let fake = self.critics.forward(&fake, grades, precision);
+        let wrong = others(stream(self.settings.seed, Purpose::WrongGrade, step), self.grades(), grades);
+        let [real, wrong] = self.critics.forward_twice(real, [grades, &wrong], precision);
         let loss = hinge(&real, 1.0) + hinge(&fake, -1.0);
+        let loss =
+            if mismatch > 0.0 && self.grades() > 1 { loss + hinge(&wrong, -1.0) * mismatch } else { loss };
+        self.adapt(signs(&real));
         let losses = vec![
+            ("augmented", self.changed),
             ("critics", scalar(&loss)),
             ("real", scalar(&mean(&real)) / real.len() as f64),
             ("fake", scalar(&mean(&fake)) / fake.len() as f64),
@@ -172,14 +217,45 @@ impl Play {
         losses
     }
 
-    fn generator_step(&mut self, seen: &[Tensor<4>], grades: &[usize]) -> f64 {
+    fn generator_step(&mut self, seen: &[Tensor<4>], grades: &[usize]) -> Losses {
         self.critics = self.critics.clone().turned();
         let frozen = self.critics.clone().no_grad();
-        let loss = -mean(&frozen.forward(seen, grades, self.settings.precision));
+        let mut loss = -mean(&frozen.forward(seen, grades, self.settings.precision));
+        let mut losses = vec![("generator", scalar(&loss))];
+        if let Some(moments) = &mut self.moments {
+            let (pull, apart) = moments.pull(seen, grades);
+            loss = loss + pull * self.config.moments as f32;
+            losses.push(("moments", apart));
+        }
         let gradients: Gradients = loss.backward();
         self.generator = self.adams[0].step(self.config.adam, self.generator.clone(), &gradients);
-        scalar(&loss)
+        losses
     }
+
+    /// Moves the share of changed images towards where the critics' scores of real images are as they should be.
+    fn adapt(&mut self, signs: f64) {
+        let target = self.config.augment.target;
+        if target > 0.0 {
+            let step = self.settings.batch as f64 / (ADAPTATION_KIMG * 1000.0);
+            self.changed = (self.changed + (signs - target).signum() * step).clamp(0.0, 1.0);
+        }
+    }
+
+    fn grades(&self) -> usize {
+        self.settings.grades.len()
+    }
+}
+
+/// A grade that each image is not of, the further off the likelier: neighbours overlap even for those who grade them.
+fn others(mut draws: Stream, count: usize, grades: &[usize]) -> Vec<usize> {
+    if count < 2 {
+        return grades.to_vec();
+    }
+    let other = |grade: &usize| {
+        let weights: Vec<f64> = (0..count).map(|g| (g.abs_diff(*grade) as f64).powi(2)).collect();
+        draws.choose(&weights)
+    };
+    grades.iter().map(other).collect()
 }
 
 /// The sum over levels of the mean of `relu(1 - sign * score)`.
@@ -188,20 +264,52 @@ fn hinge(scores: &[Tensor<4>], sign: f32) -> Tensor<1> {
     scores.iter().map(of).reduce(|a, b| a + b).expect("there is a critic")
 }
 
+/// The mean over levels and positions of the scores' signs.
+fn signs(scores: &[Tensor<4>]) -> f64 {
+    let mean = |score: &Tensor<4>| scalar(&score.clone().sign().mean());
+    scores.iter().map(mean).sum::<f64>() / scores.len() as f64
+}
+
 /// The sum over levels of the mean score.
 fn mean(scores: &[Tensor<4>]) -> Tensor<1> {
     scores.iter().map(|score| score.clone().mean()).reduce(|a, b| a + b).expect("there is a critic")
 }
 
 impl Game for Play {
+    /// Finds the real images' moments, augmented as they are in training, where they are wanted and not known yet.
+    fn prepare(&mut self, data: &Data) -> Result<()> {
+        if self.moments.is_some() || self.config.moments == 0.0 {
+            return Ok(());
+        }
+        let (mut summaries, mut labels) = (Vec::new(), Vec::new());
+        for batch in 0..(REAL / self.settings.batch).max(1) as u64 {
+            let index = u64::MAX - 1 - batch;
+            let Batch { images, grades } = data.batch(&self.settings, index, &self.device);
+            let [changes, _] = self.changes(index);
+            summaries.extend(values(moments::summary(&self.seen(augment(images, &changes)))));
+            labels.extend(grades);
+        }
+        self.moments = Some(Moments::of(summaries, &labels, self.grades(), &self.device)?);
+        Ok(())
+    }
+
+    fn start_from(&mut self, average: &Parameters) -> Result<(), String> {
+        self.generator = load(self.generator.clone(), average)?;
+        self.average = collect(&self.generator);
+        Ok(())
+    }
+
     fn step(&mut self, data: &Data, step: u64) -> Losses {
         let Batch { images, grades } = data.batch(&self.settings, step, &self.device);
         let [for_real, for_fake] = self.changes(step);
         let real = self.seen(augment(images, &for_real));
         let (fakes, statistics) = self.fakes(step, &grades);
         let fake = self.seen(augment(fakes, &for_fake));
-        let mut losses = self.critics_step(&real, &fake, &grades);
-        losses.push(("generator", self.generator_step(&fake, &grades)));
+        let mut losses = self.critics_step(step, [&real, &fake], &grades);
+        if self.settings.rests(step) {
+            return losses;
+        }
+        losses.extend(self.generator_step(&fake, &grades));
         self.generator = self.generator.clone().settled(statistics);
         follow(&mut self.average, &collect(&self.generator), self.settings.decay(step));
         losses
@@ -216,6 +324,13 @@ impl Game for Play {
         state.extend(under("generator", &collect(&self.generator)).chain(self.adams[0].state("generator")));
         state.extend(under("critics", &collect(&self.critics)).chain(self.adams[1].state("critics")));
         state.extend(under("projector", &collect(&self.projector)));
+        // As two halves, since arrays hold single precision and the share moves by less than that resolves.
+        let high = self.changed as f32;
+        let values = vec![high, (self.changed - f64::from(high)) as f32];
+        state.insert("augmented".to_owned(), Array { shape: vec![2], values });
+        state.extend(
+            self.moments.iter().flat_map(|moments| under("moments", &moments.state()).collect::<Vec<_>>()),
+        );
         state
     }
 
@@ -224,6 +339,11 @@ impl Game for Play {
         self.critics = load(self.critics.clone(), &below("critics", state))?;
         self.projector = load(self.projector.clone(), &below("projector", state))?;
         self.average = below("average", state);
+        let changed = state.get("augmented").ok_or("tensor `augmented` is missing")?;
+        self.changed = changed.values.iter().map(|v| f64::from(*v)).sum();
+        if self.config.moments > 0.0 {
+            self.moments = Some(Moments::restored(&below("moments", state), &self.device)?);
+        }
         self.adams = ["generator", "critics"].map(|name| Adam::restored(name, state, steps));
         Ok(())
     }
@@ -258,7 +378,9 @@ mod tests {
 
     fn begin(settings: &Settings, data: &Data) -> Play {
         let GameConfig::Projected(config) = &settings.game else { panic!("fast plays the projected game") };
-        Play::begin(settings, config, data).unwrap()
+        let mut play = Play::begin(settings, config, data).unwrap();
+        play.prepare(data).unwrap();
+        play
     }
 
     #[test]
@@ -305,10 +427,61 @@ mod tests {
         let mut play = begin(&settings, &data);
         play.step(&data, 0);
         let generator: Generator = crate::game::generator(&settings, play.average()).unwrap();
-        let draw = |grade, seed| model::draw(&generator, grade, seed);
+        let draw =
+            |grade: u8, seed| model::draw(&generator, f64::from(grade), seed, model::Manner::default());
         assert_eq!(draw(0, 7), draw(0, 7));
         assert_ne!(draw(0, 7), draw(0, 8));
         assert_ne!(draw(0, 7), draw(1, 7));
+    }
+
+    #[test]
+    fn more_images_are_changed_while_the_critics_overfit_and_fewer_once_they_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings(folder.path());
+        let GameConfig::Projected(config) = &mut settings.game else {
+            panic!("fast plays the projected game")
+        };
+        config.augment.target = 0.6;
+        let data = Data::of_noise(&settings, 6);
+        let mut play = begin(&settings, &data);
+        assert!(play.changes(0)[0].iter().all(|change| change.shift == [0; 2] && change.hole.is_none()));
+        (0..100).for_each(|_| play.adapt(0.9));
+        let grown = play.changed;
+        assert!((grown - 100.0 * 4.0 / 500_000.0).abs() < 1e-12, "{grown}");
+        let state = play.state();
+        play.adapt(0.1);
+        assert!(play.changed < grown);
+        play.restore(&state, 0).unwrap();
+        assert!((play.changed - grown).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_wrong_grade_is_never_the_right_one_and_a_far_one_comes_oftener() {
+        let grades = [1; 3000];
+        let wrong = others(stream(0, Purpose::WrongGrade, 0), 5, &grades);
+        let count = |grade| wrong.iter().filter(|g| **g == grade).count();
+        assert_eq!(count(1), 0);
+        assert!(count(4) > 5 * count(0) && count(0) > 0 && count(2) > 0);
+        assert_eq!(others(stream(0, Purpose::WrongGrade, 0), 1, &[0, 0]), [0, 0]);
+    }
+
+    #[test]
+    fn a_generator_that_was_trained_before_rests_while_fresh_critics_learn() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings(folder.path());
+        settings.rest_steps = 1;
+        let data = Data::of_noise(&settings, 6);
+        let mut other = settings.clone();
+        other.seed = 1;
+        let trained = begin(&other, &data).average().clone();
+        let mut play = begin(&settings, &data);
+        play.start_from(&trained).unwrap();
+        let critics = collect(&play.critics);
+        play.step(&data, 0);
+        assert_eq!(collect(&play.generator), trained);
+        assert_ne!(collect(&play.critics), critics);
+        play.step(&data, 1);
+        assert_ne!(collect(&play.generator), trained);
     }
 
     #[test]

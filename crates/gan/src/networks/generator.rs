@@ -73,8 +73,17 @@ impl Generator {
 
     /// Latents `[b, latent]` and grades (positions among those trained), to images `[b, 1, size, size]` in -1..1.
     pub fn forward(&self, latents: Tensor<2>, grades: &[usize]) -> Tensor<4> {
+        self.conditioned(latents, rows(&self.embedding.val(), grades))
+    }
+
+    /// One image of a latent `[1, z]` at a place among the grades, which may lie between two.
+    pub(crate) fn draw(&self, latent: Tensor<2>, place: f64) -> Tensor<4> {
+        self.conditioned(latent, between(&self.embedding.val(), place))
+    }
+
+    fn conditioned(&self, latents: Tensor<2>, grades: Tensor<2>) -> Tensor<4> {
         let batch = latents.dims()[0];
-        let condition = Tensor::cat(vec![latents, rows(&self.embedding.val(), grades)], 1); // [b, z + e]
+        let condition = Tensor::cat(vec![latents, grades], 1); // [b, z + e]
         let mut x = condition.clone().matmul(self.seed.val()).reshape([
             batch as i32,
             -1,
@@ -133,4 +142,15 @@ pub(crate) fn rows(table: &Tensor<2>, positions: &[usize]) -> Tensor<2> {
     let count = positions.len();
     let positions = Tensor::<1, Int>::from_data(TensorData::new(positions, [count]), &table.device());
     table.clone().select(0, positions)
+}
+
+/// The row of a table at a place, `[1, e]`: between two positions a mixture of their rows.
+pub(crate) fn between(table: &Tensor<2>, place: f64) -> Tensor<2> {
+    let last = table.dims()[0] - 1;
+    let below = (place.max(0.0) as usize).min(last);
+    let share = (place - below as f64).clamp(0.0, 1.0);
+    if share == 0.0 {
+        return rows(table, &[below]);
+    }
+    rows(table, &[below]) * (1.0 - share) + rows(table, &[(below + 1).min(last)]) * share
 }

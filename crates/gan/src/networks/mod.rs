@@ -33,12 +33,12 @@ impl Generator {
         }
     }
 
-    /// One image `[1, 1, s, s]` in -1..1 of a latent `[1, z]`, noise `[1, n]` and a grade's position.
-    pub(crate) fn forward(&self, latent: Tensor<2>, noise: Tensor<2>, grade: usize) -> Tensor<4> {
+    /// One image `[1, 1, s, s]` in -1..1 of a latent `[1, z]` and noise `[1, n]` at a place among the grades.
+    pub(crate) fn draw(&self, latent: Tensor<2>, noise: Tensor<2>, place: f64) -> Tensor<4> {
         match self {
-            Self::Plain(generator) => generator.forward(latent, &[grade]),
-            Self::Residual(generator) => generator.forward(latent, &[grade]),
-            Self::Fast(generator) => generator.draw(latent, noise, grade),
+            Self::Plain(generator) => generator.draw(latent, place),
+            Self::Residual(generator) => generator.draw(latent, place),
+            Self::Fast(generator) => generator.draw(latent, noise, place),
         }
     }
 }

@@ -10,7 +10,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::generator::rows;
+use super::generator::{between, rows};
 use super::{Conv, SLOPE, haar};
 use crate::ops::{self, Precision, leaky_relu_mask};
 use crate::parameters::Init;
@@ -125,9 +125,18 @@ impl ResidualGenerator {
 
     /// Latents `[b, z]` and grades (positions among those trained), to images `[b, 1, s, s]`, mostly in -1..1.
     pub fn forward(&self, latents: Tensor<2>, grades: &[usize]) -> Tensor<4> {
-        let condition = Tensor::cat(vec![latents, rows(&self.embedding.val(), grades)], 1); // [b, z + e]
-        let side = self.base as i32;
-        let mut x = condition.matmul(self.seed.val()).reshape([grades.len() as i32, -1, side, side]);
+        self.conditioned(latents, rows(&self.embedding.val(), grades))
+    }
+
+    /// One image of a latent `[1, z]` at a place among the grades, which may lie between two.
+    pub(crate) fn draw(&self, latent: Tensor<2>, place: f64) -> Tensor<4> {
+        self.conditioned(latent, between(&self.embedding.val(), place))
+    }
+
+    fn conditioned(&self, latents: Tensor<2>, grades: Tensor<2>) -> Tensor<4> {
+        let (batch, side) = (latents.dims()[0] as i32, self.base as i32);
+        let condition = Tensor::cat(vec![latents, grades], 1); // [b, z + e]
+        let mut x = condition.matmul(self.seed.val()).reshape([batch, -1, side, side]);
         for level in &self.levels {
             if let Some(enter) = &level.enter {
                 x = ops::upsample(enter.forward(x)); // [b, c, 2h, 2w]

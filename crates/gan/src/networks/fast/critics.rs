@@ -65,8 +65,24 @@ const SETTLING: usize = 15;
 impl Critics {
     /// Maps of each level, `[b, c, h, w]`, and the grades, to scores of each level's positions, `[b, 1, h', w']`.
     pub fn forward(&self, levels: &[Tensor<4>], grades: &[usize], precision: Precision) -> Vec<Tensor<4>> {
-        let of = |(critic, x): (&LevelCritic, &Tensor<4>)| critic.forward(x.clone(), grades, precision);
+        let of =
+            |(critic, x): (&LevelCritic, &Tensor<4>)| critic.score(critic.look(x.clone(), precision), grades);
         self.critics.iter().zip(levels).map(of).collect()
+    }
+
+    /// The same for two gradings of the same images, which are looked at once.
+    pub fn forward_twice(
+        &self,
+        levels: &[Tensor<4>],
+        grades: [&[usize]; 2],
+        precision: Precision,
+    ) -> [Vec<Tensor<4>>; 2] {
+        let of = |(critic, x): (&LevelCritic, &Tensor<4>)| {
+            let looked = critic.look(x.clone(), precision);
+            (critic.score(looked.clone(), grades[0]), critic.score(looked, grades[1]))
+        };
+        let (one, other) = self.critics.iter().zip(levels).map(of).unzip();
+        [one, other]
     }
 
     /// The critics after one step of the power iteration for their largest singular values.
@@ -109,12 +125,16 @@ impl LevelCritic {
         }
     }
 
-    /// `[b, c, h, w]` to `[b, 1, h', w']`.
-    fn forward(&self, x: Tensor<4>, grades: &[usize], precision: Precision) -> Tensor<4> {
+    /// `[b, c, h, w]` to `[b, c', h', w']`, before the grade is known.
+    fn look(&self, x: Tensor<4>, precision: Precision) -> Tensor<4> {
         let x = self.halvings.iter().fold(x, |x, halving| halving.forward(x, precision));
         let x = Tensor::cat(vec![x.clone(), deviation(x)], 1); // [b, c + 1, h', w']
         let same = Window::new(1, 1).precision(precision);
-        let x = ops::convolution_bias_relu(x, self.head.normal(), self.head_bias.val(), same, SLOPE);
+        ops::convolution_bias_relu(x, self.head.normal(), self.head_bias.val(), same, SLOPE)
+    }
+
+    /// What was looked at, `[b, c', h', w']`, as images of these grades: `[b, 1, h', w']`.
+    fn score(&self, x: Tensor<4>, grades: &[usize]) -> Tensor<4> {
         let [batch, channels, _, _] = x.dims();
         let table: Tensor<2> = self.grades.normal().flatten::<2>(1, 3);
         let shared: Tensor<2> = self.score.normal().flatten::<2>(1, 3); // [1, c]

@@ -8,11 +8,12 @@
 //! latent, noise and grade alone.
 
 use burn::module::{Module, Param};
+use burn::tensor::Tensor;
 use burn::tensor::activation::{sigmoid, tanh};
-use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::networks::generator::rows;
+use crate::networks::fast::pooling::{POOLED, pooled};
+use crate::networks::generator::{between, rows};
 use crate::networks::{SLOPE, haar};
 use crate::ops::{self, Precision, Window, convolution, convolution_bias_relu, leaky_relu};
 use crate::parameters::{Init, replace};
@@ -140,9 +141,19 @@ impl FastGenerator {
         grades: &[usize],
         statistics: &mut Statistics,
     ) -> Tensor<4> {
-        let condition = Tensor::cat(vec![latents, rows(&self.embedding.val(), grades)], 1); // [b, z + e]
-        let side = self.base as i32;
-        let x = condition.clone().matmul(self.seed.val()).reshape([grades.len() as i32, -1, side, side]);
+        self.conditioned(latents, noise, rows(&self.embedding.val(), grades), statistics)
+    }
+
+    fn conditioned(
+        &self,
+        latents: Tensor<2>,
+        noise: Tensor<2>,
+        grades: Tensor<2>,
+        statistics: &mut Statistics,
+    ) -> Tensor<4> {
+        let (batch, side) = (latents.dims()[0] as i32, self.base as i32);
+        let condition = Tensor::cat(vec![latents, grades], 1); // [b, z + e]
+        let x = condition.clone().matmul(self.seed.val()).reshape([batch, -1, side, side]);
         let mut pass = Pass { condition, noise, drawn: 0, statistics, window: self.window };
         let mut levels = vec![ops::glu(self.first.forward(x, &mut pass))]; // [b, c0, base, base]
         for (i, block) in self.blocks.iter().enumerate() {
@@ -157,9 +168,11 @@ impl FastGenerator {
         tanh(haar::inverse(bands))
     }
 
-    /// One image of a latent `[1, z]`, noise `[1, n]` and a grade, by the kept statistics.
-    pub(crate) fn draw(&self, latent: Tensor<2>, noise: Tensor<2>, grade: usize) -> Tensor<4> {
-        self.forward(latent, noise, &[grade], &mut Statistics::Kept)
+    /// One image of a latent `[1, z]` and noise `[1, n]` at a place among the grades, which may lie between two, by the
+    /// kept statistics.
+    pub(crate) fn draw(&self, latent: Tensor<2>, noise: Tensor<2>, place: f64) -> Tensor<4> {
+        let grade = between(&self.embedding.val(), place);
+        self.conditioned(latent, noise, grade, &mut Statistics::Kept)
     }
 
     /// The generator whose kept statistics have moved towards those of a batch.
@@ -285,9 +298,6 @@ struct Gate {
     open_bias: Param<Tensor<1>>,
 }
 
-/// Side of the pooled map.
-const POOLED: usize = 4;
-
 impl Gate {
     fn new(init: &mut Init, [inputs, outputs]: [usize; 2]) -> Self {
         let seen = inputs * POOLED * POOLED;
@@ -301,34 +311,10 @@ impl Gate {
 
     /// Maps `[b, in, h, w]` and `[b, out, h', w']` to the latter, gated by 0..2.
     fn forward(&self, low: Tensor<4>, high: Tensor<4>) -> Tensor<4> {
-        let [_, _, height, width] = low.dims();
-        let x: Tensor<2> = mapped(low, pooling(height, width)).flatten(1, 2); // [b, in * 16]
+        let x: Tensor<2> = pooled(low).flatten(1, 2); // [b, in * 16]
         let x = leaky_relu(x.matmul(self.look.val()) + self.look_bias.val().unsqueeze(), 0.1);
         let gain = sigmoid(x.matmul(self.open.val()) + self.open_bias.val().unsqueeze()) * 2.0; // [b, out]
         let none = gain.zeros_like();
         ops::affine(high, gain, none)
     }
-}
-
-/// Means over 4x4 regions that cover `height` x `width` pixels evenly (PyTorch's adaptive pooling), `[h * w, 16]`.
-fn pooling(height: usize, width: usize) -> Vec<f32> {
-    let span = |cell: usize, size: usize| cell * size / POOLED..((cell + 1) * size).div_ceil(POOLED);
-    let mut map = vec![0.0; height * width * POOLED * POOLED];
-    for cell in 0..POOLED * POOLED {
-        let (down, across) = (span(cell / POOLED, height), span(cell % POOLED, width));
-        let share = 1.0 / (down.len() * across.len()) as f32;
-        for pixel in down.flat_map(|y| across.clone().map(move |x| y * width + x)) {
-            map[pixel * POOLED * POOLED + cell] = share;
-        }
-    }
-    map
-}
-
-/// A linear map of every plane: `[b, c, h, w]` by the `[h * w, n]` values of `map`, to `[b, c, n]`.
-fn mapped(x: Tensor<4>, map: Vec<f32>) -> Tensor<3> {
-    let [batch, channels, height, width] = x.dims();
-    let area = height * width;
-    let outputs = map.len() / area;
-    let map = Tensor::<2>::from_data(TensorData::new(map, [area, outputs]), &x.device());
-    x.reshape([batch * channels, area]).matmul(map).reshape([batch, channels, outputs])
 }

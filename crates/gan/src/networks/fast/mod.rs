@@ -2,4 +2,5 @@
 
 pub mod critics;
 pub mod generator;
+pub(crate) mod pooling;
 pub mod projector;

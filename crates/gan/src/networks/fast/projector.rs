@@ -61,7 +61,7 @@ impl Projector {
 /// Random weights over each channel's deviation, and the bias that brings its mean to 0.
 fn mixing(init: &mut Init, outputs: usize, real: &Tensor<4>) -> Fixed {
     let channels = real.dims()[1];
-    let (means, deviations) = moments(real.clone());
+    let (means, deviations) = channel_moments(real.clone());
     let mut sorted = deviations.clone();
     sorted.sort_by(f32::total_cmp);
     let least = 0.2 * sorted[channels / 2];
@@ -82,7 +82,7 @@ fn mixing(init: &mut Init, outputs: usize, real: &Tensor<4>) -> Fixed {
 }
 
 /// Mean and standard deviation of each channel of `[b, c, h, w]`.
-pub(crate) fn moments(x: Tensor<4>) -> (Vec<f32>, Vec<f32>) {
+pub(crate) fn channel_moments(x: Tensor<4>) -> (Vec<f32>, Vec<f32>) {
     let [batch, channels, height, width] = x.dims();
     let (values, area) = (values(x), height * width);
     let count = (batch * area) as f64;

@@ -1,0 +1,104 @@
+//! What comes after a first training: choosing, going on from a model, looking at a run.
+
+use crate::fixture::Fixture;
+
+/// A tiny run with a snapshot every thousand images.
+const SMALL: &str = "--set size=32 --set game.generator.channels=[8,8] --set game.critic.channels=[8,8] \
+                     --set tick_kimg=1 --set snapshot_ticks=1";
+
+/// Phantoms, enough of them in `val` to choose by, and a run that has hardly begun.
+fn begun(name: &str) -> Fixture {
+    let lab = Fixture::new(name);
+    lab.succeed("phantom --out knees --count 400 --size 32 --bits 8");
+    lab.succeed(&format!("train knees --out run {SMALL} --kimg 0.08"));
+    lab
+}
+
+#[test]
+fn the_model_is_the_snapshot_that_came_nearest_to_val() {
+    let lab = begun("the_model_is_the_snapshot_that_came_nea");
+    lab.succeed(&format!("train knees --out run {SMALL} --kimg 2"));
+    let distance = |line: &str| {
+        let tick: serde_json::Value = serde_json::from_str(line).unwrap();
+        tick["frechet"].as_f64().unwrap()
+    };
+    let distances: Vec<f64> = lab.text("run/log.jsonl").lines().map(distance).collect();
+    assert_eq!(distances.len(), 2);
+    let nearest = (0..2).min_by(|a, b| distances[*a].total_cmp(&distances[*b])).unwrap();
+    let snapshot = format!("run/snapshots/{:06}.safetensors", nearest + 1);
+    let read = |name: &str| std::fs::read(lab.path(name)).unwrap();
+    assert!(read("run/model.safetensors") == read(&snapshot), "{distances:?}");
+    lab.succeed(&format!(
+        "train knees --out rated {SMALL} --set game.adam.rate=1e-9 --set patience=1 --kimg 4"
+    ));
+    let ticks = lab.text("rated/log.jsonl").lines().count();
+    assert!(ticks < 4, "patience ended nothing: {ticks} ticks");
+}
+
+#[test]
+fn a_run_begins_as_another_model_and_says_so() {
+    let lab = begun("a_run_begins_as_another_model_and_says_s");
+    let line = format!("train knees --out on --from run {SMALL} --kimg 0.4");
+    lab.succeed(&line);
+    assert!(lab.text("on/config.toml").contains("rest_steps = 100"));
+    // 400 images are 50 steps, in which the generator rests: it still is the other's.
+    lab.succeed("sample run --out a --seeds 0-3");
+    lab.succeed("sample on --out b --seeds 0-3");
+    assert!(lab.files("a/images") == lab.files("b/images"));
+    let said = lab.fail(1, &line.replace(" --from run", " --set rest_steps=100"));
+    assert!(said.contains("began from another model"), "{said}");
+    let other = format!(
+        "train knees --out other --from run {SMALL} --kimg 0.08 --set game.generator.channels=[8,16]"
+    );
+    assert!(lab.fail(1, &other).contains("has shape"));
+}
+
+#[test]
+fn images_are_drawn_surer_and_deeper_on_request() {
+    let lab = begun("images_are_drawn_surer_and_deeper_on_req");
+    lab.succeed("sample run --out sure --seeds 0-3 --grades 0 --truncation 0");
+    let images: Vec<_> = lab.files("sure/images").into_values().collect();
+    assert!(images.windows(2).all(|pair| pair[0] == pair[1]), "no latent, yet several knees");
+    lab.succeed("sample run --out deep --seeds 0-3 --bits 16");
+    assert!(lab.text("deep/collection.toml").contains("depth = 16"));
+    assert!(lab.fail(2, "sample run --out x --seeds 0-3 --truncation 2").contains("not between 0 and 1"));
+}
+
+#[test]
+fn the_page_of_a_run_shows_its_samples_curves_and_nearest_training_images() {
+    let lab = begun("the_page_of_a_run_shows_its_samples_curv");
+    lab.succeed("show run");
+    let page = lab.text("run.html");
+    for part in [
+        "Samples through time",
+        "No grid has been drawn yet",
+        "One knee, grade by grade",
+        "Nearest training images",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("http"));
+    std::fs::rename(lab.path("knees"), lab.path("gone")).unwrap();
+    lab.succeed("show run");
+    assert!(lab.text("run.html").contains("Nothing is compared with the training images"));
+    assert!(lab.fail(1, "show gone --live").contains("does not change"));
+    let events = std::fs::read_dir(lab.path("run")).unwrap();
+    let events = events.filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().contains("tfevents"));
+    assert_eq!(events.count(), 1);
+}
+
+#[test]
+fn a_sweep_trains_each_configuration_and_names_the_nearest() {
+    let lab = Fixture::new("a_sweep_trains_each_configuration_and_na");
+    lab.succeed("phantom --out knees --count 400 --size 32 --bits 8");
+    let runs = "time = \"1h\"\n[[runs]]\nname = \"still\"\nset = [\"game.adam.rate=1e-9\"]\n[[runs]]\nname = \"usual\"\n";
+    lab.file("sweep.toml", runs.as_bytes());
+    let line = format!("train knees --out sweep --sweep sweep.toml {SMALL} --kimg 1");
+    let said = lab.succeed(&line);
+    assert!(said.contains("nearest to `val` after 1h each: usual"), "{said}");
+    let found: serde_json::Value = serde_json::from_str(&lab.text("sweep/sweep.json")).unwrap();
+    assert_eq!(found["runs"][1]["name"], "still");
+    assert_eq!(found["runs"][0]["images"], 1000);
+    lab.file("bad.toml", runs.replace("still", "a/b").as_bytes());
+    assert!(lab.fail(1, &line.replace("sweep.toml", "bad.toml")).contains("cannot be a folder's name"));
+}
