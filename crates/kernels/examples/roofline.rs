@@ -181,42 +181,78 @@ fn now() -> f64 {
 
 /// Products and sums of registers alone, on all threads at once; each thread's best stretch, in GFLOP/s.
 fn peak(precision: Precision) -> f64 {
-    const ROUNDS: u32 = 20_000;
-    let per_round = if precision == Precision::Mixed { 24.0 * 64.0 } else { 24.0 * 32.0 };
-    let each = rayon::broadcast(|_| {
-        rate(f64::from(ROUNDS) * per_round, || {
-            // SAFETY: the level was detected.
-            black_box(unsafe { if precision == Precision::Mixed { dots(ROUNDS) } else { sums(ROUNDS) } });
-        })
-    });
+    let (work, lanes): (unsafe fn(u32) -> f32, f64) = match (Level::detect(), precision) {
+        #[cfg(target_arch = "x86_64")]
+        (Level::Bf16, Precision::Mixed) => (x86::dots, 32.0),
+        #[cfg(target_arch = "x86_64")]
+        (Level::Bf16 | Level::Avx512, _) => (x86::sums_512, 16.0),
+        #[cfg(target_arch = "x86_64")]
+        (Level::Avx2, _) => (x86::sums_256, 8.0),
+        _ => (plain, 4.0),
+    };
+    let flops = f64::from(ROUNDS) * SUMS as f64 * 2.0 * lanes;
+    // SAFETY: the level was detected.
+    let each = rayon::broadcast(|_| rate(flops, || _ = black_box(unsafe { work(ROUNDS) })));
     each.into_iter().sum()
 }
 
-macro_rules! registers {
-    ($name:ident, $features:literal, $product:expr) => {
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = $features)]
-        fn $name(rounds: u32) -> f32 {
-            use std::arch::x86_64::*;
-            let factor = _mm512_set1_ps(black_box(0.999));
-            let mut sums = [_mm512_set1_ps(black_box(1.0)); 24];
-            for _ in 0..rounds {
-                for sum in &mut sums {
-                    *sum = $product(factor, *sum);
-                }
-            }
-            let mut total = _mm512_setzero_ps();
-            for sum in sums {
-                total = _mm512_add_ps(total, sum);
-            }
-            _mm512_reduce_add_ps(total)
+const ROUNDS: u32 = 20_000;
+/// Sums that are under way at once: enough for the latency of the products, few enough for the registers.
+const SUMS: usize = 12;
+
+/// As [`peak`] in four lanes of whatever the compiler makes of them.
+fn plain(rounds: u32) -> f32 {
+    let factor = [black_box(0.999f32); 4];
+    let mut sums = [[black_box(1.0f32); 4]; SUMS];
+    for _ in 0..rounds {
+        for sum in &mut sums {
+            *sum = std::array::from_fn(|lane| factor[lane] * sum[lane] + factor[lane]);
         }
-    };
+    }
+    sums.as_flattened().iter().sum()
 }
 
-registers!(sums, "avx512f", |factor, sum| _mm512_fmadd_ps(factor, sum, factor));
-registers!(dots, "avx512f,avx512bf16", |factor: __m512, sum| {
-    // SAFETY: 512 bits of plain numbers either way.
-    let pairs: __m512bh = unsafe { std::mem::transmute(factor) };
-    _mm512_dpbf16_ps(sum, pairs, pairs)
-});
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+    use std::hint::black_box;
+
+    use super::SUMS;
+
+    macro_rules! registers {
+        ($name:ident, $features:literal, $set:ident, $add:ident, $lanes:ty, $product:expr) => {
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn $name(rounds: u32) -> f32 {
+                let factor = $set(black_box(0.999));
+                let mut sums = [$set(black_box(1.0)); SUMS];
+                for _ in 0..rounds {
+                    for sum in &mut sums {
+                        *sum = $product(factor, *sum);
+                    }
+                }
+                let total = sums.into_iter().reduce(|a, b| $add(a, b)).expect("some");
+                // SAFETY: a vector is plain numbers.
+                unsafe { std::mem::transmute::<_, $lanes>(total) }.iter().sum()
+            }
+        };
+    }
+
+    registers!(sums_256, "avx2,fma", _mm256_set1_ps, _mm256_add_ps, [f32; 8], |factor, sum| {
+        _mm256_fmadd_ps(factor, sum, factor)
+    });
+    registers!(sums_512, "avx512f", _mm512_set1_ps, _mm512_add_ps, [f32; 16], |factor, sum| {
+        _mm512_fmadd_ps(factor, sum, factor)
+    });
+    registers!(
+        dots,
+        "avx512f,avx512bf16",
+        _mm512_set1_ps,
+        _mm512_add_ps,
+        [f32; 16],
+        |factor: __m512, sum| {
+            // SAFETY: 512 bits of plain numbers either way.
+            let pairs: __m512bh = unsafe { std::mem::transmute(factor) };
+            _mm512_dpbf16_ps(sum, pairs, pairs)
+        }
+    );
+}

@@ -70,8 +70,24 @@ fn machine() -> Level {
 pub enum Precision {
     /// `f32` factors.
     F32,
-    /// Factors rounded to bfloat16 (to nearest, ties to even).
+    /// Factors rounded to bfloat16 (to nearest, ties to even) where the machine multiplies those; elsewhere, where
+    /// rounding would but cost, as [`Precision::F32`].
     Mixed,
+    /// The factors of [`Precision::Mixed`] on every machine, multiplied as `f32`: what its rounding does to a training
+    /// can so be seen anywhere.
+    Rounded,
+}
+
+impl Precision {
+    /// [`Precision::Mixed`], or [`Precision::Rounded`] where the environment variable `DOPPELRAY_MIXED` says `rounded`.
+    /// Read once a process.
+    pub fn mixed() -> Precision {
+        static MIXED: OnceLock<Precision> = OnceLock::new();
+        *MIXED.get_or_init(|| match std::env::var("DOPPELRAY_MIXED").as_deref() {
+            Ok("rounded") => Precision::Rounded,
+            _ => Precision::Mixed,
+        })
+    }
 }
 
 /// How a product is computed.
@@ -96,7 +112,7 @@ impl Mode {
 
     /// True where factors are rounded to bfloat16 and stay `f32`.
     pub(crate) fn is_rounded(self) -> bool {
-        self.precision == Precision::Mixed && self.level != Level::Bf16
+        self.precision == Precision::Rounded
     }
 
     pub(crate) fn checked(self) -> Mode {

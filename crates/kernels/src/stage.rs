@@ -5,9 +5,10 @@
 
 use std::ops::Range;
 
-use crate::gather::{GATHER, Grid, Source};
+use crate::gather::{GATHER, Grid, Source, inside};
 use crate::level::{Level, Mode};
 use crate::pack::{pack_pair, rounded};
+use crate::passes::vectorised;
 use crate::weights::{PackedWeights, Pairs};
 
 /// The geometry of what all tasks of a product stage.
@@ -185,22 +186,60 @@ impl Stage {
     }
 
     fn convert_plainly(&self, [first, second]: [&[f32]; 2], to: &mut [f32]) {
+        let to = &mut to[..self.row()];
+        if self.pairs == Pairs::None {
+            for (phase, to) in to.chunks_exact_mut(self.width).enumerate() {
+                self.copy_phase(first, phase as isize, to);
+            }
+            if self.mode.is_rounded() {
+                vectorised(
+                    #[inline(always)]
+                    || to.iter_mut().for_each(|to| *to = rounded(*to)),
+                );
+            }
+            return;
+        }
         let value = |row: &[f32], col: usize| {
             let col = col as isize + self.origin[1];
             if col < 0 { 0.0 } else { row.get(col as usize).copied().unwrap_or(0.0) }
         };
-        for (index, to) in to[..self.row()].iter_mut().enumerate() {
+        for (index, to) in to.iter_mut().enumerate() {
             let (phase, lane) = (index / self.width, index % self.width);
             let col = lane * self.phases + phase;
             *to = match self.pairs {
-                Pairs::None if self.mode.is_rounded() => rounded(value(first, col)),
-                Pairs::None => value(first, col),
-                Pairs::Channels => pack_pair(value(first, col), value(second, col)),
                 Pairs::Columns => {
                     let next = 2 * lane * self.phases + phase;
                     pack_pair(value(first, next), value(first, next + self.phases))
                 }
+                _ => pack_pair(value(first, col), value(second, col)),
             };
+        }
+    }
+
+    /// Sets out the columns `phase`, `phase + phases` ... of a row.
+    fn copy_phase(&self, row: &[f32], phase: isize, to: &mut [f32]) {
+        let [low, high] = inside(self.origin[1] + phase, self.phases, row.len(), to.len());
+        to[..low].fill(0.0);
+        to[high..].fill(0.0);
+        if low == high {
+            return;
+        }
+        let start = (low * self.phases) as isize + self.origin[1] + phase;
+        let (from, to) = (&row[start as usize..], &mut to[low..high]);
+        match self.phases {
+            1 => to.copy_from_slice(&from[..to.len()]),
+            2 => vectorised(
+                #[inline(always)]
+                || {
+                    let pairs = from.as_chunks::<2>().0;
+                    to.iter_mut().zip(pairs).for_each(|(to, pair)| *to = pair[0]);
+                    // The last has perhaps no odd column after it.
+                    if let Some(to) = to.get_mut(pairs.len()) {
+                        *to = from[2 * pairs.len()];
+                    }
+                },
+            ),
+            step => to.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, from)| *to = *from),
         }
     }
 
@@ -267,6 +306,12 @@ impl Spots {
             if level >= Level::Avx512 {
                 // SAFETY: the level is the machine's; the assertions bound all that is read and written.
                 unsafe { avx512::copy(spots, (&from[offset..], plane), units, (to, stride)) };
+                continue;
+            }
+            #[cfg(target_arch = "x86_64")]
+            if level == Level::Avx2 {
+                // SAFETY: as above.
+                unsafe { avx2::copy(spots, (&from[offset..], plane), units, (to, stride)) };
                 continue;
             }
             let _ = level;
@@ -429,6 +474,91 @@ mod avx512 {
                     }
                     // SAFETY: as above.
                     unsafe { _mm512_storeu_ps(to, vector) };
+                    to = to.wrapping_add(stride);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use std::arch::x86_64::*;
+
+    use super::Spot;
+
+    /// The lanes of `spot` in either half of a vector of sixteen, as signs.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn masks(spot: Spot) -> [__m256i; 2] {
+        let lanes = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
+        [0, 8].map(|half| {
+            let above = |lane: usize| {
+                _mm256_cmpgt_epi32(
+                    _mm256_add_epi32(lanes, _mm256_set1_epi32(half)),
+                    _mm256_set1_epi32(lane as i32 - 1),
+                )
+            };
+            _mm256_andnot_si256(above(spot.lane + spot.len), above(spot.lane))
+        })
+    }
+
+    /// # Safety
+    /// The machine has AVX2; `from` holds every spot at `units` planes, and `to` sixteen lanes at as many strides.
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn copy(
+        spots: &[Spot],
+        (from, plane): (&[f32], usize),
+        units: usize,
+        (to, stride): (&mut [f32], usize),
+    ) {
+        let mut to = to.as_mut_ptr();
+        let start = |spot: Spot| from.as_ptr().wrapping_add(spot.base).wrapping_sub(spot.lane);
+        match *spots {
+            [one] if one.len == 16 => {
+                let mut at = start(one);
+                for _ in 0..units {
+                    // SAFETY: the caller's.
+                    unsafe {
+                        _mm256_storeu_ps(to, _mm256_loadu_ps(at));
+                        _mm256_storeu_ps(to.add(8), _mm256_loadu_ps(at.add(8)));
+                    }
+                    (at, to) = (at.wrapping_add(plane), to.wrapping_add(stride));
+                }
+            }
+            [one, two] => {
+                let (masks, mut at) = ([masks(one), masks(two)], [start(one), start(two)]);
+                for _ in 0..units {
+                    for half in [0, 1] {
+                        let load = |of: usize| {
+                            let from = at[of].wrapping_add(8 * half);
+                            // SAFETY: the caller's; masked loads touch no other lane.
+                            unsafe { _mm256_maskload_ps(from, masks[of][half]) }
+                        };
+                        // SAFETY: the caller's.
+                        unsafe {
+                            _mm256_storeu_ps(to.wrapping_add(8 * half), _mm256_or_ps(load(0), load(1)))
+                        };
+                    }
+                    (at, to) = (at.map(|at| at.wrapping_add(plane)), to.wrapping_add(stride));
+                }
+            }
+            _ => {
+                for unit in 0..units {
+                    let mut halves = [_mm256_setzero_ps(); 2];
+                    for &spot in spots {
+                        let (at, masks) = (start(spot).wrapping_add(unit * plane), masks(spot));
+                        for half in [0, 1] {
+                            let from = at.wrapping_add(8 * half);
+                            // SAFETY: as above.
+                            let lanes = unsafe { _mm256_maskload_ps(from, masks[half]) };
+                            halves[half] = _mm256_or_ps(halves[half], lanes);
+                        }
+                    }
+                    for (half, lanes) in halves.into_iter().enumerate() {
+                        // SAFETY: the caller's.
+                        unsafe { _mm256_storeu_ps(to.wrapping_add(8 * half), lanes) };
+                    }
                     to = to.wrapping_add(stride);
                 }
             }

@@ -3,7 +3,7 @@
 use crate::finish::Out;
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{Avx2, Avx512, Bf16};
-use crate::lanes::{Lanes, Plain};
+use crate::lanes::{Lanes, Plain, Walk};
 use crate::level::{Level, Mode};
 
 /// Pixels in the panel of a forward product: one sliver of three vectors in AVX-512, two in AVX2, four in plain.
@@ -106,21 +106,9 @@ unsafe fn run<V: Lanes, const M: usize, const N: usize>(t: Tile<'_>) {
     // tile shares, are the caller's promise.
     unsafe {
         let mut sums = start::<V, M, N>(t.fresh, t.sums, t.sums_stride);
-        let (mut left, mut right) = (t.left.as_ptr(), t.right.as_ptr());
-        for _ in 0..t.depth {
-            let mut vectors = [V::zero(); N];
-            for (v, vector) in vectors.iter_mut().enumerate() {
-                *vector = V::load(right.add(v * V::WIDTH));
-            }
-            for (r, row) in sums.iter_mut().enumerate() {
-                let factor = V::splat(left.add(r));
-                for (sum, &vector) in row.iter_mut().zip(&vectors) {
-                    *sum = sum.add_product(factor, vector);
-                }
-            }
-            left = left.wrapping_add(M);
-            right = right.wrapping_add(t.right_stride);
-        }
+        let left = std::array::from_fn(|r| t.left.as_ptr().wrapping_add(r));
+        let walk = Walk { depth: t.depth, step: M, stride: t.right_stride };
+        V::add_products(&mut sums, left, t.right.as_ptr(), walk);
         match t.out {
             Some(out) => out.write(&sums),
             None => keep(&sums, M, (t.sums, t.sums_stride)),
@@ -191,36 +179,18 @@ unsafe fn run_lines<V: Lanes, const M: usize, const N: usize>(t: &mut Lines<'_>,
     unsafe {
         let mut sums = start::<V, M, N>(t.fresh, to, t.stride);
         let mut right = t.right.as_ptr().wrapping_add(lane);
-        // No closure: it would not have the caller's instructions.
-        macro_rules! add {
-            (|$r:ident| $factor:expr) => {
-                let mut vectors = [V::zero(); N];
-                for (v, vector) in vectors.iter_mut().enumerate() {
-                    *vector = V::load(right.add(v * V::WIDTH));
-                }
-                for ($r, row) in sums.iter_mut().enumerate() {
-                    let factor = $factor;
-                    for (sum, &vector) in row.iter_mut().zip(&vectors) {
-                        *sum = sum.add_product(factor, vector);
-                    }
-                }
-                right = right.wrapping_add(t.stride);
-            };
-        }
         for &line in t.lines {
-            let mut left = [t.staged.as_ptr().cast::<u8>(); M];
-            for (left, row) in left.iter_mut().zip(rows) {
-                *left = left.wrapping_add(row + line);
-            }
-            for k in 0..t.depth {
-                add!(|r| V::splat(left[r].wrapping_add(4 * k).cast()));
-            }
+            let left = rows.map(|row| t.staged.as_ptr().cast::<u8>().wrapping_add(row + line).cast::<f32>());
+            V::add_products(&mut sums, left, right, Walk { depth: t.depth, step: 1, stride: t.stride });
+            right = right.wrapping_add(t.depth * t.stride);
             if t.half {
-                add!(|r| {
-                    let two = left[r].wrapping_add(4 * t.depth).cast::<u16>().read_unaligned();
-                    let lane = f32::from_bits(u32::from(two));
-                    V::splat(&raw const lane)
+                let halves = left.map(|left| {
+                    let two = left.wrapping_add(t.depth).cast::<u16>().read_unaligned();
+                    f32::from_bits(u32::from(two))
                 });
+                let left = std::array::from_fn(|r| &raw const halves[r]);
+                V::add_products(&mut sums, left, right, Walk { depth: 1, step: 1, stride: t.stride });
+                right = right.wrapping_add(t.stride);
             }
         }
         keep(&sums, t.rows.len() - first, (to, t.stride));

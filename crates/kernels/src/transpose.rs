@@ -21,6 +21,17 @@ pub(crate) fn transpose(
         }
         return;
     }
+    #[cfg(target_arch = "x86_64")]
+    if level >= Level::Avx2 && rows.is_multiple_of(8) && cols.is_multiple_of(8) {
+        for row in (0..rows).step_by(8) {
+            for col in (0..cols).step_by(8) {
+                let from = (&from[row * from_stride + col..], from_stride);
+                // SAFETY: `Mode::checked` let this level through; the assertion holds 8 rows at each stride.
+                unsafe { x86::eighth(from, (&mut to[col * to_stride + row..], to_stride)) }
+            }
+        }
+        return;
+    }
     let _ = level;
     for col in 0..cols {
         for row in 0..rows {
@@ -32,6 +43,41 @@ pub(crate) fn transpose(
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
+
+    /// Turns 8 by 8 lanes in three rounds, as [`square`].
+    ///
+    /// # Safety
+    /// The machine has AVX2; both slices hold 8 rows of 8 lanes at their strides.
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn eighth((from, from_stride): (&[f32], usize), (to, to_stride): (&mut [f32], usize)) {
+        debug_assert!(from.len() >= 7 * from_stride + 8 && to.len() >= 7 * to_stride + 8);
+        let (from, to) = (from.as_ptr(), to.as_mut_ptr());
+        let mut a = [_mm256_setzero_ps(); 8];
+        for (row, vector) in a.iter_mut().enumerate() {
+            // SAFETY: the caller's.
+            *vector = unsafe { _mm256_loadu_ps(from.add(row * from_stride)) };
+        }
+        let mut b = [_mm256_setzero_ps(); 8];
+        for i in (0..8).step_by(2) {
+            b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]);
+            b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
+        }
+        for i in [0, 4] {
+            a[i] = _mm256_shuffle_ps::<0x44>(b[i], b[i + 2]);
+            a[i + 1] = _mm256_shuffle_ps::<0xee>(b[i], b[i + 2]);
+            a[i + 2] = _mm256_shuffle_ps::<0x44>(b[i + 1], b[i + 3]);
+            a[i + 3] = _mm256_shuffle_ps::<0xee>(b[i + 1], b[i + 3]);
+        }
+        // Now half h of a[4 g + c] is column 4 h + c of rows 4 g to 4 g + 3.
+        for c in 0..4 {
+            b[c] = _mm256_permute2f128_ps::<0x20>(a[c], a[4 + c]);
+            b[4 + c] = _mm256_permute2f128_ps::<0x31>(a[c], a[4 + c]);
+        }
+        for (col, vector) in b.iter().enumerate() {
+            // SAFETY: the caller's.
+            unsafe { _mm256_storeu_ps(to.add(col * to_stride), *vector) }
+        }
+    }
 
     /// Turns 16 by 16 lanes in four rounds; each exchanges rows `2^i` apart in units of `2^i` lanes.
     ///

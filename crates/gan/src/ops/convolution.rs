@@ -22,7 +22,8 @@ pub enum Precision {
     /// Factors in `f32`.
     #[default]
     F32,
-    /// Factors rounded to bfloat16, sums in `f32`; off our kernels as [`Precision::F32`].
+    /// Factors rounded to bfloat16 where the machine multiplies those, sums in `f32`; off our kernels and on other
+    /// machines as [`Precision::F32`].
     Mixed,
 }
 
@@ -58,7 +59,7 @@ impl Window {
     fn mode(self) -> Mode {
         Mode::new(match self.precision {
             Precision::F32 => doppelray_kernels::Precision::F32,
-            Precision::Mixed => doppelray_kernels::Precision::Mixed,
+            Precision::Mixed => doppelray_kernels::Precision::mixed(),
         })
     }
 
@@ -453,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn mixed_precision_is_near_and_not_the_same() {
+    fn mixed_precision_is_near_and_the_same_where_the_machine_multiplies_no_bfloat16() {
         let [x, w] = [draw([2, 16, 9, 9], 0), draw([5, 16, 3, 3], 1)].map(Tensor::require_grad);
         let window = Window::new(1, 1);
         let [plain, mixed] = [Precision::F32, Precision::Mixed].map(|precision| {
@@ -465,7 +466,8 @@ mod tests {
             let power = |t: Tensor<4>| t.powf_scalar(2.0).sum().into_scalar::<f32>();
             let share = power(plain.clone() - mixed) / power(plain);
             // Factors within 2^-9 each, the errors of which add up as their squares.
-            assert!(share > 1e-7 && share < 2e-5, "{share:e}");
+            let rounds = doppelray_kernels::Level::detect() == doppelray_kernels::Level::Bf16;
+            assert!((share > 1e-7) == rounds && share < 2e-5, "{share:e}");
         }
     }
 }

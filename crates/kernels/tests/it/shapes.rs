@@ -45,6 +45,7 @@ pub(crate) fn modes() -> impl Iterator<Item = (Mode, f64)> {
         [
             (Mode { level, precision: Precision::F32 }, 1e-6),
             (Mode { level, precision: Precision::Mixed }, 2.0 / 256.0 + 1e-6),
+            (Mode { level, precision: Precision::Rounded }, 2.0 / 256.0 + 1e-6),
         ]
     })
 }
