@@ -5,7 +5,8 @@ use rayon::prelude::*;
 use crate::gather::Source;
 use crate::level::Mode;
 use crate::product::{Layout, product};
-use crate::weights::{Direction, MadeFor, NONE, PackedWeights, Pairs};
+use crate::weights::{Direction, MadeFor, NONE, PackedWeights, Pairs, Way};
+use crate::winograd;
 
 /// A 2-D convolution: `x [batch, in_channels, height, width]`, weights
 /// `[out_channels, in_channels / groups, kernel]`, `y [batch, out_channels, out_height, out_width]`, where an
@@ -179,7 +180,7 @@ impl Conv {
         (0..rows * cols).map(|tap| [at(tap / cols, 0), at(tap % cols, 1)]).collect()
     }
 
-    fn made_for(&self, direction: Direction) -> MadeFor {
+    pub(crate) fn made_for(&self, direction: Direction) -> MadeFor {
         MadeFor { direction, kernel: self.kernel, stride: self.stride, padding: self.padding }
     }
 
@@ -196,8 +197,9 @@ impl Conv {
             Direction::Forward => (self.inputs(), self.outputs()),
             Direction::InputGradient => (self.outputs(), self.inputs()),
         };
+        let groups = if weights.way == Way::Tiles { winograd::POINTS } else { self.groups };
         let fits = weights.made_for == self.made_for(direction)
-            && [weights.groups, weights.inputs, weights.outputs] == [self.groups, inputs, outputs];
+            && [weights.groups, weights.inputs, weights.outputs] == [groups, inputs, outputs];
         if fits { Ok(()) } else { Err(ShapeError::Weights) }
     }
 }
@@ -214,6 +216,9 @@ pub fn pack_forward(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedWeights,
     check_len("w", w.len(), conv.lens()?[1])?;
     let (inputs, outputs, [rows, cols]) = (conv.inputs(), conv.outputs(), conv.kernel);
     let mode = mode.checked();
+    if winograd::suits(conv, mode) {
+        return Ok(winograd::pack(conv, w, mode, Direction::Forward));
+    }
     let pairs = match mode.is_paired() {
         // A last column without a second would multiply the next one by 0, which is no sum of its own where that
         // one is infinite.
@@ -222,8 +227,16 @@ pub fn pack_forward(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedWeights,
         false => Pairs::None,
     };
     let made_for = conv.made_for(Direction::Forward);
-    let mut packed =
-        PackedWeights { mode, pairs, groups: conv.groups, inputs, outputs, parts: Vec::new(), made_for };
+    let mut packed = PackedWeights {
+        mode,
+        pairs,
+        way: Way::Pixels,
+        groups: conv.groups,
+        inputs,
+        outputs,
+        parts: Vec::new(),
+        made_for,
+    };
     let step = if pairs == Pairs::Columns { 2 } else { 1 };
     let second = |tap: usize| if step == 2 { tap + 1 } else { NONE };
     let kernel: Vec<_> = (0..rows * cols).step_by(step).map(|tap| [tap, second(tap)]).collect();
@@ -243,8 +256,12 @@ pub fn pack_input_gradient(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedW
     check_len("w", w.len(), conv.lens()?[1])?;
     let (inputs, outputs, [rows, cols]) = (conv.inputs(), conv.outputs(), conv.kernel);
     let mode = mode.checked();
+    if winograd::suits(conv, mode) {
+        return Ok(winograd::pack(conv, w, mode, Direction::InputGradient));
+    }
     let mut packed = PackedWeights {
         mode,
+        way: Way::Pixels,
         pairs: if mode.is_paired() { Pairs::Channels } else { Pairs::None },
         groups: conv.groups,
         inputs: outputs,

@@ -23,6 +23,10 @@ pub(crate) trait Lanes: Copy {
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     /// `self + a` lane by lane.
     unsafe fn add(self, a: Self) -> Self;
+    /// `self - a` lane by lane.
+    unsafe fn sub(self, a: Self) -> Self;
+    /// `self * a` lane by lane.
+    unsafe fn mul(self, a: Self) -> Self;
     /// A lane where it is positive or NaN, else the lane times `slope`'s.
     unsafe fn leaky_relu(self, slope: Self) -> Self;
 
@@ -117,6 +121,14 @@ impl Lanes for Plain {
         Plain(std::array::from_fn(|i| self.0[i] + a.0[i]))
     }
     #[inline(always)]
+    unsafe fn sub(self, a: Self) -> Self {
+        Plain(std::array::from_fn(|i| self.0[i] - a.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn mul(self, a: Self) -> Self {
+        Plain(std::array::from_fn(|i| self.0[i] * a.0[i]))
+    }
+    #[inline(always)]
     unsafe fn leaky_relu(self, slope: Self) -> Self {
         Plain(std::array::from_fn(|i| crate::finish::leaky_relu(self.0[i], slope.0[i])))
     }
@@ -134,7 +146,7 @@ mod x86 {
     /// The methods are one instruction each; the trait's contract is theirs.
     macro_rules! lanes {
         ($(#[$doc:meta])* $name:ident, $vector:ty, $width:literal, $zero:ident, $load:ident, $store:ident,
-         |$from:ident| $splat:expr, |$sum:ident, $a:ident, $b:ident| $product:expr, $add:ident,
+         |$from:ident| $splat:expr, |$sum:ident, $a:ident, $b:ident| $product:expr, [$add:ident, $sub:ident, $mul:ident],
          |$x:ident, $slope:ident| $leaky:expr $(, $add_products:ident)?) => {
             $(#[$doc])*
             #[derive(Clone, Copy)]
@@ -175,6 +187,16 @@ mod x86 {
                     unsafe { $name($add(self.0, a.0)) }
                 }
                 #[inline(always)]
+                unsafe fn sub(self, a: Self) -> Self {
+                    // SAFETY: the trait's: as `zero`.
+                    unsafe { $name($sub(self.0, a.0)) }
+                }
+                #[inline(always)]
+                unsafe fn mul(self, a: Self) -> Self {
+                    // SAFETY: the trait's: as `zero`.
+                    unsafe { $name($mul(self.0, a.0)) }
+                }
+                #[inline(always)]
                 unsafe fn leaky_relu(self, slope: Self) -> Self {
                     let ($x, $slope) = (self.0, slope.0);
                     // SAFETY: the trait's: as `zero`.
@@ -199,7 +221,8 @@ mod x86 {
     lanes!(
         /// Eight lanes: AVX2 and FMA.
         Avx2, __m256, 8, _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps,
-        |from| _mm256_set1_ps(from.read_unaligned()), |sum, a, b| _mm256_fmadd_ps(a, b, sum), _mm256_add_ps,
+        |from| _mm256_set1_ps(from.read_unaligned()), |sum, a, b| _mm256_fmadd_ps(a, b, sum),
+        [_mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps],
         |x, slope| {
             let low = _mm256_cmp_ps::<_CMP_LE_OQ>(x, _mm256_setzero_ps());
             _mm256_blendv_ps(x, _mm256_mul_ps(x, slope), low)
@@ -209,7 +232,8 @@ mod x86 {
     lanes!(
         /// Sixteen lanes: AVX-512 F.
         Avx512, __m512, 16, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps,
-        |from| _mm512_set1_ps(from.read_unaligned()), |sum, a, b| _mm512_fmadd_ps(a, b, sum), _mm512_add_ps,
+        |from| _mm512_set1_ps(from.read_unaligned()), |sum, a, b| _mm512_fmadd_ps(a, b, sum),
+        [_mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps],
         |x, slope| {
             let low = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(x, _mm512_setzero_ps());
             _mm512_mask_mul_ps(x, low, x, slope)
@@ -223,7 +247,7 @@ mod x86 {
             let [a, b] = std::mem::transmute::<[__m512; 2], [__m512bh; 2]>([a, b]);
             _mm512_dpbf16_ps(sum, a, b)
         },
-        _mm512_add_ps,
+        [_mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps],
         |x, slope| {
             let low = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(x, _mm512_setzero_ps());
             _mm512_mask_mul_ps(x, low, x, slope)

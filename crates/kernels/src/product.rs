@@ -15,7 +15,8 @@ use crate::passes::vectorised;
 use crate::scratch::{self, Scratch};
 use crate::stage::{Stage, Strip};
 use crate::tile::{PIXELS, Tile, by_weights};
-use crate::weights::{Block, PackedWeights, Part};
+use crate::weights::{Block, PackedWeights, Part, Way};
+use crate::winograd;
 
 /// Tiles that share a panel of weights while it is in the first cache.
 pub(crate) const TILES: usize = 2;
@@ -77,6 +78,9 @@ pub(crate) fn product(
     epilogue: Epilogue<'_>,
     y: &mut [f32],
 ) {
+    if weights.way == Way::Tiles {
+        return winograd::product(layout, weights, x, epilogue, y);
+    }
     let positions = [0, 1].map(|axis| layout.size[axis].div_ceil(layout.step[axis]));
     let stage = Stage::new(layout.source, weights, positions[1]);
     let product = Product { layout, weights, x, epilogue, y: Shared::new(y), positions, stage };

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use crate::gather::Runs;
 use crate::product::{Place, TILES};
 use crate::stage::Spots;
+use crate::winograd;
 
 /// A cache line: what work buffers are aligned to.
 #[derive(Clone, Copy)]
@@ -63,6 +64,10 @@ pub(crate) struct Scratch {
     pub(crate) staged: Lines,
     /// Where a tile's pixels stand in it.
     pub(crate) spots: Spots,
+    /// A strip of tiles on its way through a transformed product.
+    pub(crate) filter: winograd::Strip,
+    /// The same of a gradient by weights.
+    pub(crate) filter_gradient: winograd::GradientStrip,
 }
 
 thread_local! {

@@ -25,6 +25,7 @@ const DEPTH: usize = 576;
 pub struct PackedWeights {
     pub(crate) mode: Mode,
     pub(crate) pairs: Pairs,
+    pub(crate) way: Way,
     pub(crate) groups: usize,
     /// Channels read and written by a group.
     pub(crate) inputs: usize,
@@ -42,6 +43,15 @@ pub(crate) enum Pairs {
     Channels,
     /// Two columns of the kernel, where outputs are two columns apart.
     Columns,
+}
+
+/// What the packed weights multiply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Pixels.
+    Pixels,
+    /// Transformed tiles, a group for each of their points.
+    Tiles,
 }
 
 /// No weight: a zero.

@@ -3,8 +3,30 @@
 use doppelray_kernels::{Conv, Level, Mode, Precision};
 use proptest::prelude::*;
 
-/// Small convolutions of every kind: kernels 1-7, strides 1-3, any padding, groups, odd sizes.
+/// Small convolutions of every kind, one in four such as mixed precision computes by tiles.
 pub(crate) fn convs() -> impl Strategy<Value = Conv> {
+    prop_oneof![3 => any_convs(), 1 => tiled_convs()]
+}
+
+/// 3x3 that moves by 1, of enough channels.
+fn tiled_convs() -> impl Strategy<Value = Conv> {
+    let sizes = (0usize..4, 16usize..40, 16usize..40, 3usize..20, 3usize..40);
+    (sizes, 0usize..3, 0usize..3).prop_map(|((batch, inputs, outputs, height, width), down, right)| Conv {
+        padding: [down, right],
+        ..Conv::same([batch, inputs, height, width], outputs, 3)
+    })
+}
+
+/// Whether a mode computes a convolution by tiles, where a value reaches all outputs of its tiles.
+pub(crate) fn is_tiled(conv: &Conv, mode: Mode) -> bool {
+    let Conv { kernel, stride, groups, .. } = *conv;
+    let wide = conv.in_channels.min(conv.out_channels) >= 16;
+    let plain = [kernel, stride] == [[3, 3], [1, 1]] && groups == 1 && conv.padding.iter().all(|&p| p <= 2);
+    wide && plain && mode.precision == Precision::Mixed && mode.level < Level::Bf16
+}
+
+/// Kernels 1-7, strides 1-3, any padding, groups, odd sizes.
+fn any_convs() -> impl Strategy<Value = Conv> {
     let channels = (1usize..4, 1usize..40, 1usize..40);
     let sizes = (0usize..4, 1usize..20, 1usize..40);
     let axis = || (1usize..8, 1usize..4, 0usize..5);
@@ -44,7 +66,11 @@ pub(crate) fn modes() -> impl Iterator<Item = (Mode, f64)> {
     Level::available().flat_map(|level| {
         [
             (Mode { level, precision: Precision::F32 }, 1e-6),
-            (Mode { level, precision: Precision::Mixed }, 2.0 / 256.0 + 1e-6),
+            // By tiles, where factors are not rounded.
+            (
+                Mode { level, precision: Precision::Mixed },
+                if level < Level::Bf16 { 5e-6 } else { 2.0 / 256.0 + 1e-6 },
+            ),
             (Mode { level, precision: Precision::Rounded }, 2.0 / 256.0 + 1e-6),
         ]
     })
