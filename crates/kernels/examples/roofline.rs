@@ -220,7 +220,7 @@ mod x86 {
     use super::SUMS;
 
     macro_rules! registers {
-        ($name:ident, $features:literal, $set:ident, $add:ident, $lanes:ty, $product:expr) => {
+        ($name:ident, $features:literal, $set:ident, $add:ident, $vector:ty as $lanes:ty, $product:expr) => {
             #[target_feature(enable = $features)]
             pub(super) unsafe fn $name(rounds: u32) -> f32 {
                 let factor = $set(black_box(0.999));
@@ -232,15 +232,15 @@ mod x86 {
                 }
                 let total = sums.into_iter().reduce(|a, b| $add(a, b)).expect("some");
                 // SAFETY: a vector is plain numbers.
-                unsafe { std::mem::transmute::<_, $lanes>(total) }.iter().sum()
+                unsafe { std::mem::transmute::<$vector, $lanes>(total) }.iter().sum()
             }
         };
     }
 
-    registers!(sums_256, "avx2,fma", _mm256_set1_ps, _mm256_add_ps, [f32; 8], |factor, sum| {
+    registers!(sums_256, "avx2,fma", _mm256_set1_ps, _mm256_add_ps, __m256 as [f32; 8], |factor, sum| {
         _mm256_fmadd_ps(factor, sum, factor)
     });
-    registers!(sums_512, "avx512f", _mm512_set1_ps, _mm512_add_ps, [f32; 16], |factor, sum| {
+    registers!(sums_512, "avx512f", _mm512_set1_ps, _mm512_add_ps, __m512 as [f32; 16], |factor, sum| {
         _mm512_fmadd_ps(factor, sum, factor)
     });
     registers!(
@@ -248,7 +248,7 @@ mod x86 {
         "avx512f,avx512bf16",
         _mm512_set1_ps,
         _mm512_add_ps,
-        [f32; 16],
+        __m512 as [f32; 16],
         |factor: __m512, sum| {
             // SAFETY: 512 bits of plain numbers either way.
             let pairs: __m512bh = unsafe { std::mem::transmute(factor) };
