@@ -17,9 +17,10 @@ use doppelray_images::{Depth, Row, Side};
 use super::Common;
 use crate::console::{Console, Usage};
 
-/// Read graded X-rays (PNG, JPEG) into a collection.
+/// Read graded X-rays (DICOM, PNG, JPEG) into a collection.
 ///
-/// Images are made grey, cut to their centred square, and resized without aliasing. All images of a subject come into one
+/// DICOM files are known by their content, in folders, zips and media (DICOMDIR); of their headers only what decides on
+/// pixels, subject, side and stratum is read, and nothing of them is written. Images are made grey, cut to their centred square, and resized without aliasing. All images of a subject come into one
 /// split. Files that cannot be used are left out; COLLECTION/import.json accounts for every one. The exit status is 0
 /// unless none is left, or --strict is given.
 #[derive(Args)]
@@ -28,18 +29,21 @@ use crate::console::{Console, Usage};
     hospital/ holds GRADE/*.png or SPLIT/GRADE/*.png, where GRADE is 0 to 4, KL2, grade_2 or 2Mild; any other layout needs \
     --labels with the columns file (or path, filename, image, id) and grade (or kl, kl_grade, klg, label), and where \
     there are subject (subject_id, patient, patient_id), side (laterality) and split (set). An import that was \
-    interrupted goes on when the same command is typed again.")]
+    interrupted goes on when the same command is typed again.\n\n\
+    DICOM needs no folders: subject and side are in its header, and a table may go by study (study_uid), accession or \
+    subject in place of file. Without a grade an image stands under `ungraded`.\n  \
+    doppelray import export.zip --labels reads.csv --new-key lab.key --out knees")]
 pub(crate) struct Import {
-    /// Folders of images.
+    /// Folders or zips of images, DICOMDIR files, or single images.
     #[arg(required = true, value_name = "SRC")]
     sources: Vec<PathBuf>,
     /// The collection to make.
     #[arg(long, value_name = "COLLECTION")]
     out: PathBuf,
-    /// A CSV that names file and grade, and where there are subject, side and split.
+    /// A CSV that names grade and file (or for DICOM study, accession or subject), and where there are side and split.
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
-    /// What the CSV calls its columns: NAME=COLUMN, with NAME of file, grade, subject, side, split.
+    /// What the CSV calls its columns: NAME=COLUMN, with NAME of file, grade, subject, side, split, sex, site, study, accession.
     #[arg(long, value_name = "NAME=COLUMN,...", default_value = "", hide_default_value = true, requires = "labels", value_parser = columns)]
     columns: Columns,
     /// Where the images come from.
@@ -48,7 +52,7 @@ pub(crate) struct Import {
     /// Width and height of the collection's images, in pixels.
     #[arg(long, default_value_t = 224, value_parser = clap::value_parser!(u32).range(8..=4096))]
     size: u32,
-    /// Bits a pixel, 8 or 16 [default: 16 if any source has them, else 8].
+    /// Bits a pixel, 8 or 16 [default: 16 if any source has them, as DICOM does, else 8].
     #[arg(long, value_parser = depth)]
     bits: Option<Depth>,
     /// Keep only the centred square of this many source pixels.
@@ -229,9 +233,10 @@ impl Import {
     }
 
     fn plan(self) -> anyhow::Result<Plan> {
-        if let Some(file) = self.sources.iter().find(|s| !s.is_dir()) {
-            let why = if file.exists() { "is not a folder" } else { "is not there" };
-            return Err(Usage(format!("{}: {why}; give folders of images", file.display())).into());
+        if let Some(file) = self.sources.iter().find(|s| !s.exists()) {
+            return Err(
+                Usage(format!("{}: is not there; give folders, zips or images", file.display())).into()
+            );
         }
         if self.split == Split::FromColumn && self.labels.is_none() {
             return Err(Usage("--split from-column needs a table with --labels".into()).into());
@@ -329,11 +334,14 @@ impl From<KindArg> for Kind {
 
 /// A table of grades by split, and what was left out and why.
 fn summary(report: &Report) -> String {
-    let mut text = format!("{:12}{:>7}{:>7}{:>7}{:>7}{:>7}{:>8}\n", "grade", 0, 1, 2, 3, 4, "all");
-    let mut total = [0; 6];
-    for (split, grades) in &report.counts {
+    let ungraded = report.counts.values().any(|grades| grades.contains_key("ungraded"));
+    let grades: &[&str] =
+        if ungraded { &["0", "1", "2", "3", "4", "ungraded"] } else { &["0", "1", "2", "3", "4"] };
+    let mut text = head("grade", grades);
+    let mut total = vec![0; grades.len() + 1];
+    for (split, found) in &report.counts {
         let mut counts: Vec<usize> =
-            (0..5).map(|g| grades.get(&g.to_string()).copied().unwrap_or(0)).collect();
+            grades.iter().map(|grade| found.get(*grade).copied().unwrap_or(0)).collect();
         counts.push(counts.iter().sum());
         total.iter_mut().zip(&counts).for_each(|(total, count)| *total += count);
         line(&mut text, split, &counts);
@@ -359,9 +367,22 @@ fn summary(report: &Report) -> String {
     text
 }
 
+/// The table's first line.
+fn head(name: &str, grades: &[&str]) -> String {
+    let cells: String = grades.iter().map(|grade| format!("{grade:>width$}", width = width(grade))).collect();
+    format!("{name:12}{cells}{:>8}\n", "all")
+}
+
+fn width(grade: &str) -> usize {
+    grade.len().max(5) + 2
+}
+
 fn line(text: &mut String, name: &str, counts: &[usize]) {
-    let cells: String = counts[..5].iter().map(|count| format!("{count:>7}")).collect();
-    let _infallible = writeln!(text, "{name:12}{cells}{:>8}", counts[5]);
+    let (all, grades) = counts.split_last().expect("a sum stands last");
+    let width = |at: usize| if at == 5 { width("ungraded") } else { width("0") };
+    let cells: String =
+        grades.iter().enumerate().map(|(at, count)| format!("{count:>w$}", w = width(at))).collect();
+    let _infallible = writeln!(text, "{name:12}{cells}{all:>8}");
 }
 
 /// The first files of one outcome.

@@ -9,7 +9,7 @@ const SIDE: u32 = 256;
 
 /// The bytes of a PNG that is small enough for a page: the file's own, or those of a smaller copy.
 pub(crate) fn small(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let image = png::read(path)?;
+    let image = png::load(path)?;
     if image.width().max(image.height()) <= SIDE && image.depth() == Depth::Eight {
         return std::fs::read(path).map_err(|e| anyhow::anyhow!("{}: {e}", path.display()));
     }

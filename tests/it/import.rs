@@ -28,7 +28,7 @@ fn graded_folders_become_a_collection_with_a_summary_a_person_reads() {
     f.file("src/manifest.csv", b"no image");
     let said = f.succeed("import src --out knees --split from-folders --size 32");
     assert!(said.contains("40 images of 20 subjects, 32 x 32 pixels of 8 bits; 1 files refused"), "{said}");
-    assert!(said.contains("refused: src/train/2/9999L.png: is neither PNG nor JPEG"), "{said}");
+    assert!(said.contains("refused: src/train/2/9999L.png: is neither DICOM nor PNG nor JPEG"), "{said}");
     let collection = Collection::open(&f.path("knees")).unwrap();
     assert_eq!((collection.split("train").len(), collection.split("val").len()), (28, 12));
     let again = f.succeed("import src --out knees --split from-folders --size 32 --json");

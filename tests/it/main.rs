@@ -1,5 +1,6 @@
 //! Journeys through the binary.
 
+mod dicom;
 mod fixture;
 mod import;
 mod journey;

@@ -1,6 +1,5 @@
 //! JPEG to image.
 
-use std::fs;
 use std::path::Path;
 
 use zune_jpeg::JpegDecoder;
@@ -14,15 +13,16 @@ use crate::source::Header;
 use crate::{Depth, Image};
 
 /// Reads the header of a JPEG.
-pub fn probe(path: &Path) -> Result<Header> {
-    let (decoder, [width, height]) = open(path)?;
+pub fn probe(path: &Path, bytes: Vec<u8>) -> Result<Header> {
+    let (decoder, [width, height]) = open(path, bytes)?;
     let colour = decoder.input_colorspace().is_some_and(|space| space != ColorSpace::Luma);
-    Ok(Header { width, height, depth: Depth::Eight, colour, alpha: false })
+    Ok(Header { width, height, depth: Depth::Eight, colour, alpha: false, dicom: None })
 }
 
-/// Reads a baseline or progressive JPEG as 8-bit grey (the luma of a coloured one); a turn noted in EXIF is not made.
-pub fn read(path: &Path) -> Result<Image> {
-    let (mut decoder, [width, height]) = open(path)?;
+/// Reads a baseline or progressive JPEG as 8-bit grey (the luma of a coloured one); a turn noted in EXIF is not made. Errors
+/// name `path`.
+pub fn read(path: &Path, bytes: Vec<u8>) -> Result<Image> {
+    let (mut decoder, [width, height]) = open(path, bytes)?;
     let pixels = decoder.decode().map_err(|e| unreadable(path, &e.to_string()))?;
     if pixels.len() != width as usize * height as usize {
         return Err(unreadable(path, "fewer pixels than declared"));
@@ -34,8 +34,7 @@ pub fn read(path: &Path) -> Result<Image> {
 /// A decoder after the header.
 type Opened = JpegDecoder<ZCursor<Vec<u8>>>;
 
-fn open(path: &Path) -> Result<(Opened, [u32; 2])> {
-    let bytes = fs::read(path).map_err(Error::file(path))?;
+fn open(path: &Path, bytes: Vec<u8>) -> Result<(Opened, [u32; 2])> {
     let options = DecoderOptions::default()
         .jpeg_set_out_colorspace(ColorSpace::Luma)
         .set_max_width(usize::from(u16::MAX))
@@ -58,7 +57,7 @@ mod tests {
 
     use super::*;
     use crate::files::write_whole;
-    use crate::source;
+    use crate::source::Origin;
 
     /// An 8 x 8 grey baseline JPEG, all of value 128: one block whose coefficients are all 0.
     fn flat() -> Vec<u8> {
@@ -80,8 +79,8 @@ mod tests {
         let path = folder.path().join("knee.png");
         let write = |bytes: &[u8]| write_whole(&path, |f| f.write_all(bytes)).unwrap();
         write(&flat());
-        assert_eq!(source::read(&path).unwrap(), Image::new(8, 8, Depth::Eight, vec![128; 64]));
-        assert!(!source::probe(&path).unwrap().colour);
+        assert_eq!(Origin::file(&path).read().unwrap(), Image::new(8, 8, Depth::Eight, vec![128; 64]));
+        assert!(!Origin::file(&path).probe().unwrap().colour);
         let mut gigantic = flat();
         gigantic[76..80].copy_from_slice(&[0xC3, 0x50, 0xC3, 0x50]);
         for (bytes, reason) in [
@@ -90,7 +89,7 @@ mod tests {
             (&gigantic, "declares 50000 x 50000"),
         ] {
             write(bytes);
-            let message = source::read(&path).unwrap_err().to_string();
+            let message = Origin::file(&path).read().unwrap_err().to_string();
             assert!(message.contains("knee.png") && message.contains(reason), "{message}");
         }
     }

@@ -1,6 +1,8 @@
 //! Radiographs in and out: images, collections, splits, and the phantom knee.
 
+pub mod archive;
 pub mod collection;
+pub mod dicom;
 pub mod error;
 pub mod files;
 pub mod image;
@@ -10,6 +12,7 @@ pub mod look;
 pub mod lookalike;
 pub mod phantom;
 pub mod phantom_collection;
+pub mod phantom_dicom;
 pub mod png;
 pub mod progress;
 pub mod resize;

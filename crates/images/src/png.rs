@@ -1,13 +1,13 @@
 //! PNG to image and back. The declared size is checked before memory is taken for it.
 
-use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::Path;
 
 use png::{BitDepth, ColorType, Compression, Decoder, DecodingError, Encoder, Reader, Transformations};
 
+use crate::dicom::Bytes;
 use crate::error::{Error, Result};
-use crate::source::Header;
+use crate::source::{Header, Opened, Origin};
 use crate::{Depth, Image};
 
 /// The most pixels an image may declare: four times the largest flat-panel detector.
@@ -17,8 +17,8 @@ pub const MOST_PIXELS: u64 = 1 << 26;
 const MOST_INFLATED: u64 = 1032;
 
 /// Reads the header of a PNG, and refuses what cannot be an image of that size.
-pub fn probe(path: &Path) -> Result<Header> {
-    let reader = open(path)?;
+pub fn probe(path: &Path, file: Opened) -> Result<Header> {
+    let reader = header(path, file)?;
     let info = reader.info();
     let (colour, alpha) = match info.color_type {
         ColorType::Grayscale => (false, false),
@@ -27,12 +27,25 @@ pub fn probe(path: &Path) -> Result<Header> {
         ColorType::Rgba => (true, true),
     };
     let alpha = alpha || info.trns.is_some();
-    Ok(Header { width: info.width, height: info.height, depth: depth(info.bit_depth), colour, alpha })
+    Ok(Header {
+        width: info.width,
+        height: info.height,
+        depth: depth(info.bit_depth),
+        colour,
+        alpha,
+        dicom: None,
+    })
 }
 
-/// Reads a PNG of any kind as grey; colour by its luma (Rec. 601), alpha ignored, of an animation the first image.
-pub fn read(path: &Path) -> Result<Image> {
-    let mut reader = open(path)?;
+/// Reads a PNG on disk.
+pub fn load(path: &Path) -> Result<Image> {
+    read(path, Origin::file(path).open()?)
+}
+
+/// Reads a PNG of any kind as grey; colour by its luma (Rec. 601), alpha ignored, of an animation the first image. Errors
+/// name `path`.
+pub fn read(path: &Path, file: Opened) -> Result<Image> {
+    let mut reader = header(path, file)?;
     let (width, height) = (reader.info().width, reader.info().height);
     let mut bytes = vec![0; reader.output_buffer_size().unwrap_or(0)];
     let info = reader.next_frame(&mut bytes).map_err(unreadable(path))?;
@@ -46,13 +59,12 @@ pub fn read(path: &Path) -> Result<Image> {
 }
 
 /// The file after its header, whose declared size its length can hold.
-fn open(path: &Path) -> Result<Reader<BufReader<File>>> {
-    let file = File::open(path).map_err(Error::file(path))?;
-    let length = file.metadata().map_err(Error::file(path))?.len();
+fn header(path: &Path, file: Opened) -> Result<Reader<BufReader<Box<dyn Bytes>>>> {
+    let length = file.length;
     if length == 0 {
         return Err(Error::content(path, "is empty; export it again or leave it out"));
     }
-    let mut decoder = Decoder::new(BufReader::new(file));
+    let mut decoder = Decoder::new(file.buffered());
     decoder.set_transformations(Transformations::EXPAND);
     let reader = decoder.read_info().map_err(unreadable(path))?;
     let (width, height) = (reader.info().width, reader.info().height);
@@ -154,7 +166,7 @@ mod tests {
         for depth in [Depth::Eight, Depth::Sixteen] {
             let path = folder.path().join("a.png");
             crate::files::write_whole(&path, |out| encode(&ramp(depth), out)).unwrap();
-            assert_eq!(read(&path).unwrap(), ramp(depth));
+            assert_eq!(load(&path).unwrap(), ramp(depth));
         }
     }
 
@@ -173,7 +185,7 @@ mod tests {
         for (name, content, reason) in cases {
             let path = folder.path().join(name);
             crate::files::write_whole(&path, |out| out.write_all(&content)).unwrap();
-            let message = read(&path).unwrap_err().to_string();
+            let message = load(&path).unwrap_err().to_string();
             assert!(message.contains(name) && message.contains(reason), "{message}");
         }
     }
@@ -207,9 +219,13 @@ mod tests {
             encoder.set_palette(&[9, 9, 9, 0, 0, 255][..]);
             encoder.write_header().unwrap().write_image_data(data).unwrap();
             crate::files::write_whole(&path, |out| out.write_all(&bytes)).unwrap();
-            assert_eq!(read(&path).unwrap().pixels(), [expected], "{color:?}");
+            assert_eq!(load(&path).unwrap().pixels(), [expected], "{color:?}");
             let coloured = matches!(color, ColorType::Rgb | ColorType::Rgba | ColorType::Indexed);
-            assert_eq!(probe(&path).unwrap().colour, coloured, "{color:?}");
+            assert_eq!(
+                probe(&path, Origin::file(&path).open().unwrap()).unwrap().colour,
+                coloured,
+                "{color:?}"
+            );
         }
     }
 

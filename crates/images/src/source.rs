@@ -1,14 +1,29 @@
-//! Image files as they come: PNG or JPEG, told apart by their content.
+//! Image files as they come: DICOM, PNG or JPEG, told apart by their content; on disk or within a zip.
 
+use std::fmt;
 use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::io::{BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::archive::Archive;
+use crate::dicom::{Bytes, Film, Person, Spacing};
 use crate::error::{Error, Result};
 use crate::{Depth, Image, jpeg, png};
 
+/// One picture of a source.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// As an account names its file: a path, which may lead on within a zip.
+    path: PathBuf,
+    /// The archive that holds it, and its place there.
+    member: Option<(Arc<Archive>, usize)>,
+    /// Which frame of the file, from 0.
+    frame: u32,
+}
+
 /// What an image file says of itself before its pixels are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Header {
     /// Columns.
     pub width: u32,
@@ -20,39 +35,184 @@ pub struct Header {
     pub colour: bool,
     /// Whether it has a transparency, which is ignored.
     pub alpha: bool,
+    /// What a DICOM header says.
+    pub dicom: Option<Described>,
 }
 
-/// Reads the header alone; refuses a size above [`png::MOST_PIXELS`].
-pub fn probe(path: &Path) -> Result<Header> {
-    match format(path)? {
-        Format::Png => png::probe(path),
-        Format::Jpeg => jpeg::probe(path),
-    }
+/// What a DICOM header says beyond the picture's size.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Described {
+    /// Pictures in the file.
+    pub frames: u32,
+    /// Whose it is.
+    pub person: Person,
+    /// Millimetres between pixels, where they are said.
+    pub spacing: Option<Spacing>,
 }
 
-/// Reads the image as grey.
-pub fn read(path: &Path) -> Result<Image> {
-    match format(path)? {
-        Format::Png => png::read(path),
-        Format::Jpeg => jpeg::read(path),
-    }
-}
-
-enum Format {
+/// What a file is by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A DICOM file, or a data set without its preface.
+    Dicom,
+    /// A PNG.
     Png,
+    /// A JPEG.
     Jpeg,
+    /// A zip.
+    Zip,
+    /// Nothing that is known here.
+    Other,
+    /// A file of no bytes.
+    Empty,
 }
 
-fn format(path: &Path) -> Result<Format> {
-    let mut start = Vec::new();
-    File::open(path).and_then(|file| file.take(4).read_to_end(&mut start)).map_err(Error::file(path))?;
-    match start.as_slice() {
-        [0x89, b'P', b'N', b'G'] => Ok(Format::Png),
-        [0xFF, 0xD8, 0xFF, ..] => Ok(Format::Jpeg),
-        [] => Err(Error::content(path, "is empty; export it again or leave it out")),
-        _ => Err(Error::content(
-            path,
-            "is neither PNG nor JPEG, whatever its name; export it again or leave it out",
-        )),
+/// How many bytes tell a format.
+pub const START: u64 = 132;
+
+impl Format {
+    /// What a file is that begins with these bytes, [`START`] of them if it has so many.
+    pub fn of(start: &[u8]) -> Self {
+        match start {
+            [] => Self::Empty,
+            [0x89, b'P', b'N', b'G', ..] => Self::Png,
+            [0xFF, 0xD8, 0xFF, ..] => Self::Jpeg,
+            [b'P', b'K', 3 | 5, 4 | 6, ..] => Self::Zip,
+            [.., b'D', b'I', b'C', b'M'] if start.len() as u64 == START => Self::Dicom,
+            [b'D', b'I', b'C', b'M', ..] => Self::Dicom,
+            // The first elements of meta information, or of a data set: explicit little and big endian, implicit.
+            [2 | 8, 0, _, _, a, b, ..] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => Self::Dicom,
+            [0, 8, _, _, a, b, ..] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => Self::Dicom,
+            [8, 0, _, 0, _, _, 0, 0, ..] => Self::Dicom,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Origin {
+    /// A file on disk.
+    pub fn file(path: &Path) -> Self {
+        Self { path: path.to_owned(), member: None, frame: 0 }
+    }
+
+    /// A member of an archive, which lies at `path` as an account names it.
+    pub fn member(archive: &Arc<Archive>, at: usize, path: PathBuf) -> Self {
+        Self { path, member: Some((Arc::clone(archive), at)), frame: 0 }
+    }
+
+    /// Another frame of the same file, counted from 0.
+    pub fn with_frame(&self, frame: u32) -> Self {
+        Self { frame, ..self.clone() }
+    }
+
+    /// As an account names its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the header alone; refuses a size above [`png::MOST_PIXELS`].
+    pub fn probe(&self) -> Result<Header> {
+        match self.format()? {
+            Format::Png => png::probe(&self.path, self.open()?),
+            Format::Jpeg => jpeg::probe(&self.path, self.bytes()?),
+            Format::Dicom => self.dicom().and_then(|film| self.described(&film)),
+            format => Err(self.foreign(format)),
+        }
+    }
+
+    /// Reads the image as grey.
+    pub fn read(&self) -> Result<Image> {
+        match self.format()? {
+            Format::Png => png::read(&self.path, self.open()?),
+            Format::Jpeg => jpeg::read(&self.path, self.bytes()?),
+            Format::Dicom => {
+                self.dicom()?.image(self.frame).map_err(|e| Error::content(&self.path, e.to_string()))
+            }
+            format => Err(self.foreign(format)),
+        }
+    }
+
+    /// What the file is.
+    pub fn format(&self) -> Result<Format> {
+        let start = match &self.member {
+            Some((archive, at)) => archive.start(*at, START)?,
+            None => {
+                let mut start = Vec::new();
+                let read = File::open(&self.path).and_then(|file| file.take(START).read_to_end(&mut start));
+                read.map_err(Error::file(&self.path))?;
+                start
+            }
+        };
+        Ok(Format::of(&start))
+    }
+
+    fn dicom(&self) -> Result<Film> {
+        Film::open(self.open()?.bytes).map_err(|e| Error::content(&self.path, e.to_string()))
+    }
+
+    fn described(&self, film: &Film) -> Result<Header> {
+        let spacing = film.spacing().map_err(|e| Error::content(&self.path, e.to_string()))?;
+        Ok(Header {
+            width: film.columns(),
+            height: film.rows(),
+            depth: Depth::Sixteen,
+            colour: film.coloured(),
+            alpha: false,
+            dicom: Some(Described { frames: film.frames(), person: film.person(), spacing }),
+        })
+    }
+
+    fn foreign(&self, format: Format) -> Error {
+        let why = match format {
+            Format::Empty => "is empty; export it again or leave it out",
+            _ => "is neither DICOM nor PNG nor JPEG, whatever its name; export it again or leave it out",
+        };
+        Error::content(&self.path, why)
+    }
+
+    /// The file's bytes to be read, and how many there are.
+    pub fn open(&self) -> Result<Opened> {
+        match &self.member {
+            Some((archive, at)) => {
+                let bytes = archive.read(*at)?;
+                let length = bytes.len() as u64;
+                Ok(Opened { bytes: Box::new(Cursor::new(bytes)), length })
+            }
+            None => {
+                let file = File::open(&self.path).map_err(Error::file(&self.path))?;
+                let length = file.metadata().map_err(Error::file(&self.path))?.len();
+                Ok(Opened { bytes: Box::new(file), length })
+            }
+        }
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>> {
+        match &self.member {
+            Some((archive, at)) => archive.read(*at),
+            None => std::fs::read(&self.path).map_err(Error::file(&self.path)),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    /// The path, and behind `#` the number of a later frame.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if self.frame > 0 { write!(f, "#{}", self.frame + 1) } else { Ok(()) }
+    }
+}
+
+/// A file that is to be read.
+pub struct Opened {
+    /// Its bytes.
+    pub bytes: Box<dyn Bytes>,
+    /// How many there are.
+    pub length: u64,
+}
+
+impl Opened {
+    /// With a buffer before it.
+    pub fn buffered(self) -> BufReader<Box<dyn Bytes>> {
+        BufReader::new(self.bytes)
     }
 }

@@ -53,6 +53,8 @@ pub enum Purpose {
     SampleNoise = 19,
     /// The grades that a real image is not of, shown to the critics; index = the step.
     WrongGrade = 50,
+    /// Which bytes of a file a test mutates; index = the mutation.
+    Mutation = 20,
     /// A simulated panel of readers; index = the study.
     Panel = 60,
     /// Which images a reader study shows; index = the truth and use they are drawn for.

@@ -158,7 +158,7 @@ impl Collection {
     /// Reads one image, which must be of the collection's size and depth.
     pub fn load(&self, row: &Row) -> Result<Image> {
         let path = self.root.join(&row.file);
-        let image = png::read(&path)?;
+        let image = png::load(&path)?;
         let About { size, depth, .. } = self.about;
         if (image.width(), image.height(), image.depth()) != (size, size, depth) {
             let reason = format!(

@@ -148,7 +148,7 @@ impl Writer {
 
     /// Reads an image that was put.
     pub fn read(&self, row: &Row) -> Result<Image> {
-        png::read(&self.staged.join(&row.file))
+        png::load(&self.staged.join(&row.file))
     }
 
     /// Gives up: what cannot become a collection is not left to be continued.

@@ -156,8 +156,16 @@ impl Subjects {
             Self::Drawn => "HMAC-SHA256 by a key that was drawn and not kept".to_owned(),
         };
         let kept: &[&str] = match self {
-            Self::AsGiven => &["pixels", "name of the file", "name of the subject", "side", "grade", "split"],
-            _ => &["pixels", "pseudonym of the subject", "side", "grade", "split"],
+            Self::AsGiven => &[
+                "pixels",
+                "name of the file",
+                "name of the subject",
+                "side",
+                "grade",
+                "split",
+                "pixel spacing",
+            ],
+            _ => &["pixels", "pseudonym of the subject", "side", "grade", "split", "pixel spacing"],
         };
         let kept: Vec<toml::Value> = kept.iter().map(|what| (*what).into()).collect();
         toml::Table::from_iter([("subjects".into(), how.into()), ("kept".into(), kept.into())])

@@ -8,10 +8,12 @@ use std::str::FromStr;
 
 use super::Known;
 use super::name::grade;
+use crate::Side;
+use crate::dicom::Person;
 use crate::error::{Error, Result};
 
 /// The columns by our names, and other names under which public tables have them.
-const NAMES: [(&str, &[&str]); 7] = [
+const NAMES: [(&str, &[&str]); 9] = [
     ("file", &["file", "path", "filename", "image", "id"]),
     ("grade", &["grade", "kl", "kl_grade", "klg", "label"]),
     ("subject", &["subject", "subject_id", "patient", "patient_id"]),
@@ -19,6 +21,8 @@ const NAMES: [(&str, &[&str]); 7] = [
     ("split", &["split", "set"]),
     ("sex", &["sex", "gender"]),
     ("site", &["site", "center", "centre", "hospital", "institution"]),
+    ("study", &["study", "study_uid", "study_instance_uid"]),
+    ("accession", &["accession", "accession_number", "accession_no"]),
 ];
 
 /// Columns that a table calls otherwise: `file=picture,grade=score`.
@@ -53,10 +57,45 @@ pub(super) struct Labels {
     text: String,
     delimiter: u8,
     places: [Option<usize>; NAMES.len()],
+    /// What a line's key is.
+    by: By,
     /// Sorted by key.
     lines: Vec<Line>,
     /// How the file was encoded, where that had to be guessed.
     pub(super) guessed: Option<&'static str>,
+}
+
+/// What joins lines and images: the first that the table has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    File,
+    Study,
+    Accession,
+    Subject,
+}
+
+impl By {
+    const ALL: [(Self, &str); 4] = [
+        (Self::File, "file"),
+        (Self::Study, "study"),
+        (Self::Accession, "accession"),
+        (Self::Subject, "subject"),
+    ];
+
+    /// What a DICOM header has of it.
+    fn of(self, person: &Person) -> Option<&str> {
+        match self {
+            Self::File => None,
+            Self::Study => person.study.as_deref(),
+            Self::Accession => person.accession.as_deref(),
+            Self::Subject => person.subject.as_deref(),
+        }
+    }
+}
+
+/// A key that speaks of one knee of a person or a study.
+fn sided(key: &str, side: Side) -> String {
+    format!("{key}\0{side}")
 }
 
 struct Line {
@@ -69,8 +108,8 @@ struct Line {
 }
 
 impl Labels {
-    /// Reads a CSV with a header: `file` (or path, filename, image, id) and `grade` (or kl, kl_grade, klg, label), and
-    /// where they are there `subject`, `side`, `split`, `sex` and `site`. Cells are parted by commas, semicolons or tabs.
+    /// Reads a CSV with a header: `file` (or path, filename, image, id), or for DICOM `study`, `accession` or `subject`; and
+    /// `grade` (or kl, kl_grade, klg, label); and where they are there `subject`, `side`, `split`, `sex` and `site`. Cells are parted by commas, semicolons or tabs.
     pub(super) fn read(path: &Path, columns: &Columns) -> Result<Self> {
         let (text, guessed) = decoded(fs::read(path).map_err(Error::file(path))?);
         let delimiter = delimiter(&text);
@@ -81,15 +120,26 @@ impl Labels {
         let mut record = csv::StringRecord::new();
         reader.read_record(&mut record).map_err(bad)?;
         let places = find_columns(&record, columns).map_err(|e| Error::content(path, e))?;
+        let column = |name: &str| NAMES.iter().position(|(n, _)| *n == name).and_then(|at| places[at]);
+        let (by, key_at) =
+            By::ALL.iter().find_map(|(by, name)| Some((*by, column(name)?))).expect("one was found");
         let mut lines = Vec::new();
         while reader.read_record(&mut record).map_err(bad)? {
             let (at, number) = record.position().map_or((0, 0), |p| (p.byte() as usize, p.line()));
             let refuse = |why: &str| Err(Error::content(path, format!("line {number}: {why}")));
-            let Some(key) = cell(&record, places[0]) else {
-                return refuse("names no file; fill it in or remove it");
+            let Some(key) = cell(&record, Some(key_at)) else {
+                return refuse("does not say what it speaks of; fill it in or remove it");
             };
-            let Some(key) = plain(&key) else {
-                return refuse(&format!("`{key}` leaves the source folder; name files from there"));
+            let side = cell(&record, column("side")).and_then(|side| side.parse().ok());
+            let key = match (by, side) {
+                (By::File, _) => match plain(&key) {
+                    Some(key) => key,
+                    None => {
+                        return refuse(&format!("`{key}` leaves the source folder; name files from there"));
+                    }
+                },
+                (_, Some(side)) => sided(&key, side),
+                _ => key,
             };
             lines.push(Line { key: key.into(), at, number, repeated: false, used: Cell::new(false) });
         }
@@ -101,23 +151,39 @@ impl Labels {
                 lines[at].repeated = true;
             }
         }
-        Ok(Self { text, delimiter, places, lines, guessed })
+        Ok(Self { text, delimiter, places, by, lines, guessed })
     }
 
-    /// What the table says of a file, found by its path below the source, its name, or its stem.
-    pub(super) fn of(&self, inside: &Path) -> Result<Known, String> {
-        let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
-        let keys = [slashed(inside), text(inside.file_name()), text(inside.file_stem())];
+    /// What the table says of a file, found by its path below the source, its name, or its stem; or by what its header says.
+    pub(super) fn of(&self, inside: &Path, person: Option<&Person>) -> Result<Known, String> {
         let find = |key: &String| self.lines.binary_search_by(|line| line.key.as_ref().cmp(key)).ok();
-        let line = keys.iter().find_map(find).ok_or("the label file has no line for it; add one")?;
+        let line = self
+            .keys(inside, person)?
+            .iter()
+            .find_map(find)
+            .ok_or("the label file has no line for it; add one")?;
         let line = &self.lines[line];
         line.used.set(true);
         self.known(line).map_err(|why| format!("line {} of the label file: {why}", line.number))
     }
 
+    /// What a line that speaks of a file can call it, the best first.
+    fn keys(&self, inside: &Path, person: Option<&Person>) -> Result<Vec<String>, String> {
+        let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        if self.by == By::File {
+            return Ok(vec![slashed(inside), text(inside.file_name()), text(inside.file_stem())]);
+        }
+        let person =
+            person.ok_or("the label file has no column `file`, and only DICOM files say more; add one")?;
+        let key =
+            self.by.of(person).ok_or("its header lacks what the label file goes by; add a column `file`")?;
+        Ok(person.side.map(|side| sided(key, side)).into_iter().chain([key.to_owned()]).collect())
+    }
+
     /// What lines speak of that is not there.
     pub(super) fn unused(&self) -> Vec<&str> {
-        self.lines.iter().filter(|line| !line.used.get()).map(|line| line.key.as_ref()).collect()
+        let unused = self.lines.iter().filter(|line| !line.used.get());
+        unused.map(|line| line.key.split('\0').next().unwrap_or_default()).collect()
     }
 
     fn known(&self, line: &Line) -> Result<Known, String> {
@@ -128,13 +194,13 @@ impl Labels {
         let text = &self.text[line.at..];
         let mut reader = reader(self.delimiter).buffer_capacity(512).from_reader(text.as_bytes());
         reader.read_record(&mut record).map_err(|e| e.to_string())?;
-        let [_, text, subject, side, split, sex, site] = self.places.map(|place| cell(&record, place));
+        let [_, text, subject, side, split, sex, site, _, _] = self.places.map(|place| cell(&record, place));
         let text = text.ok_or("no grade is given; fill it in")?;
         let grade =
             grade(&text).unwrap_or_else(|| Err(format!("grade `{text}` is not one of 0..4; correct it")))?;
         let side = side.map(|side| side.parse()).transpose()?;
         let traits = [sex, site].map(|known| known.unwrap_or_default().to_lowercase());
-        Ok(Known { grade, subject, side, split, traits })
+        Ok(Known { grade: Some(grade), subject, side, split, traits })
     }
 }
 
@@ -177,7 +243,7 @@ fn delimiter(text: &str) -> u8 {
     *b"\t;,".iter().max_by_key(|c| count(c)).unwrap_or(&b',')
 }
 
-/// Where our columns are; the first two must be.
+/// Where our columns are; there must be a grade, and one that tells whose.
 fn find_columns(
     headers: &csv::StringRecord,
     columns: &Columns,
@@ -187,7 +253,7 @@ fn find_columns(
         let renamed = columns.0.get(name);
         let at = |wanted: &str| headers.iter().position(|h| h.eq_ignore_ascii_case(wanted));
         *place = renamed.map_or_else(|| usual.iter().find_map(|name| at(name)), |theirs| at(theirs));
-        if place.is_none() && (renamed.is_some() || matches!(name, "file" | "grade")) {
+        if place.is_none() && (renamed.is_some() || name == "grade") {
             let has: Vec<&str> = headers.iter().collect();
             let wanted = renamed.map_or(name, String::as_str);
             return Err(format!(
@@ -195,6 +261,17 @@ fn find_columns(
                 has.join(", ")
             ));
         }
+    }
+    let joins = |(_, name): &(By, &str)| {
+        NAMES.iter().position(|(n, _)| n == name).is_some_and(|at| places[at].is_some())
+    };
+    if !By::ALL.iter().any(joins) {
+        let has: Vec<&str> = headers.iter().collect();
+        return Err(format!(
+            "has no column `file` (nor for DICOM study, accession or subject), only {}; rename one, or say --columns \
+             file=COLUMN",
+            has.join(", ")
+        ));
     }
     Ok(places)
 }

@@ -21,7 +21,7 @@ use crate::look::Look;
 use crate::lookalike::Print;
 use crate::progress::{Event, Listener};
 use crate::text::{self, Text};
-use crate::{Depth, Image, Side, resize, source};
+use crate::{Depth, Image, Side, resize};
 
 use identity::Names;
 pub use identity::{Key, Subjects};
@@ -35,7 +35,7 @@ use twins::{Rules, Taken};
 
 /// What an import does.
 pub struct Plan {
-    /// Folders of images: `GRADE/*`, `SPLIT/GRADE/*`, or with labels any.
+    /// Folders and zips of images: `GRADE/*`, `SPLIT/GRADE/*`, or with labels any; or single images.
     pub sources: Vec<PathBuf>,
     /// A table that names grade, and where it has them subject, side and split, of each file.
     pub labels: Option<PathBuf>,
@@ -73,8 +73,9 @@ pub enum Refusals {
 }
 
 /// What folders or a table say of a file.
+#[derive(Default)]
 struct Known {
-    grade: u8,
+    grade: Option<u8>,
     subject: Option<String>,
     side: Option<Side>,
     split: Option<String>,
@@ -118,11 +119,8 @@ pub fn rehearse(plan: &Plan) -> Result<Report> {
     let mut survey = survey::survey(plan)?;
     let about = about(plan, &survey);
     survey::tell_apart(&mut survey.candidates);
-    let read = |c: &Candidate| Account {
-        file: c.path.display().to_string(),
-        outcome: Outcome::Read,
-        detail: place(&c.row),
-    };
+    let read =
+        |c: &Candidate| Account { file: c.origin.to_string(), outcome: Outcome::Read, detail: place(&c.row) };
     let accounts = survey.accounts.into_iter().chain(survey.candidates.iter().map(read)).collect();
     let rows: Vec<Row> = survey.candidates.into_iter().map(|c| c.row).collect();
     let mut report = Report::new(&about, &rows, accounts);
@@ -181,7 +179,7 @@ fn convert_all(
 
 /// The source's image without its text, and how many pieces of text it bore; or why it cannot be used.
 fn read(plan: &Plan, candidate: &Candidate) -> Result<(Image, usize), String> {
-    let image = source::read(&candidate.path).map_err(|error| error.reason())?;
+    let image = candidate.origin.read().map_err(|error| error.reason())?;
     let found = if plan.text == Text::Keep { Vec::new() } else { text::find(&image) };
     match found.first() {
         Some(part) if plan.text == Text::Refuse => Err(format!(
@@ -214,7 +212,11 @@ fn convert(
         ("cut", image.width() != image.height()),
         ("enlarged", image.width().min(image.height()) < size),
     ];
+    let spacing = candidate.header.dicom.as_ref().and_then(|dicom| dicom.spacing);
+    let spacing =
+        spacing.map(|found| found.scaled(f64::from(image.width().min(image.height())) / f64::from(size)));
     let flags = all.iter().filter(|(_, is)| *is).map(|(flag, _)| *flag).chain(done.flags());
+    let flags = flags.map(str::to_owned).chain(spacing.map(|spacing| spacing.flag()));
     let flags = flags.collect::<Vec<_>>().join(" ");
     (resize::square(&image, size).at(depth), flags)
 }
@@ -235,10 +237,10 @@ fn conclude(
     for (candidate, result) in candidates.into_iter().zip(results) {
         match result {
             Ok((row, print)) => {
-                let file = candidate.path.display().to_string();
+                let file = candidate.origin.to_string();
                 taken.push(Taken { file, row, person: candidate.person, print });
             }
-            Err(why) => accounts.push(Account::refused(&candidate.path, why)),
+            Err(why) => accounts.push(Account::refused(Path::new(&candidate.origin.to_string()), why)),
         }
     }
     if taken.is_empty() {

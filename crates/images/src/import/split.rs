@@ -140,7 +140,7 @@ impl Split {
                 candidate.row.split = homes.of[&candidate.person].clone();
             }
         }
-        for Candidate { path, row, .. } in candidates.iter() {
+        for Candidate { origin, row, .. } in candidates.iter() {
             if row.split.is_empty() {
                 let way = if *self == Self::FromColumn {
                     "give --labels a split column"
@@ -149,11 +149,11 @@ impl Split {
                 };
                 return Err(format!(
                     "{}: no split is given; {way}, or draw one with --split 70/10/20",
-                    path.display()
+                    origin
                 ));
             } else if row.split != safe(&row.split) || row.split.starts_with('.') {
                 let why = "cannot name a split; use letters, digits, _ and -";
-                return Err(format!("{}: `{}` {why}", path.display(), row.split));
+                return Err(format!("{}: `{}` {why}", origin, row.split));
             }
         }
         check_subjects(candidates.iter().map(|c| &c.row))?;
@@ -230,17 +230,24 @@ fn lot(seed: u64, subject: &str) -> Stream {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::path::Path;
 
     use super::*;
     use crate::Depth;
-    use crate::source::Header;
+    use crate::source::{Header, Origin};
 
     fn candidate(person: usize, grade: u8, sex: &str) -> Candidate {
         let person = format!("{person}");
         Candidate {
-            path: PathBuf::new(),
-            header: Header { width: 1, height: 1, depth: Depth::Eight, colour: false, alpha: false },
+            origin: Origin::file(Path::new("")),
+            header: Header {
+                width: 1,
+                height: 1,
+                depth: Depth::Eight,
+                colour: false,
+                alpha: false,
+                dicom: None,
+            },
             row: Row {
                 file: String::new(),
                 id: person.clone(),

@@ -1,9 +1,8 @@
 //! All that can be known before a pixel is read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -17,11 +16,11 @@ use super::{Known, Plan, Split, find};
 use crate::Depth;
 use crate::collection::{Collection, Kind, Row, hex};
 use crate::error::{Error, Result};
-use crate::source::{self, Header};
+use crate::source::{Header, Origin};
 
 /// A file that can be imported, as far as its header, its name and its labels tell.
 pub(super) struct Candidate {
-    pub(super) path: PathBuf,
+    pub(super) origin: Origin,
     pub(super) header: Header,
     /// Without the file, the hash and the flags.
     pub(super) row: Row,
@@ -51,16 +50,19 @@ pub(super) fn survey(plan: &Plan) -> Result<Survey> {
         let found = find::below(source)?;
         survey.ignored += found.ignored;
         survey.accounts.extend(found.refused);
-        let headers: Vec<_> = found.images.par_iter().map(|path| source::probe(path)).collect();
-        for (path, header) in found.images.into_iter().zip(headers) {
-            let known = describe(plan, labels.as_ref(), source, &path);
-            match known.and_then(|known| header.map(|h| (known, h)).map_err(|e| e.reason())) {
-                Ok((Described { row, traits, named }, header)) => {
-                    unnamed += usize::from(!named);
-                    let person = row.subject.clone().unwrap_or_default();
-                    survey.candidates.push(Candidate { path, header, row, person, traits });
+        survey.notes.extend(found.notes);
+        let headers: Vec<_> = found.images.par_iter().map(Origin::probe).collect();
+        for (origin, header) in found.images.into_iter().zip(headers) {
+            let known = header.map_err(|error| error.reason()).and_then(|header| {
+                let inside = origin.path().strip_prefix(&found.root).unwrap_or(origin.path());
+                Ok((describe(plan, labels.as_ref(), inside, &header)?, header))
+            });
+            match known {
+                Ok((described, header)) => {
+                    unnamed += usize::from(!described.named);
+                    survey.frames(described, origin, header);
                 }
-                Err(why) => survey.accounts.push(Account::refused(&path, why)),
+                Err(why) => survey.accounts.push(Account::refused(origin.path(), why)),
             }
         }
     }
@@ -105,10 +107,10 @@ impl Survey {
 
     /// A hash of which files there are, how each ends, and what is known of it.
     pub(super) fn digest(&self) -> String {
-        let ends: Vec<(u64, [u8; 32])> = self.candidates.par_iter().map(|c| end(&c.path)).collect();
+        let ends: Vec<(u64, [u8; 32])> = self.candidates.par_iter().map(|c| end(&c.origin)).collect();
         let mut digest = Sha256::new();
         for (candidate, (length, end)) in self.candidates.iter().zip(ends) {
-            digest.update(format!("{:?} {length} {:?}\n", candidate.path, candidate.row));
+            digest.update(format!("{:?} {length} {:?}\n", candidate.origin.to_string(), candidate.row));
             digest.update(end);
         }
         hex(&digest.finalize())
@@ -124,6 +126,21 @@ impl Survey {
             row.subject = Some(subject);
         }
         tell_apart(&mut self.candidates);
+    }
+
+    /// A candidate for every picture of a file.
+    fn frames(&mut self, described: Described, origin: Origin, header: Header) {
+        let Described { row, traits, .. } = described;
+        let person = row.subject.clone().unwrap_or_default();
+        for frame in 0..header.dicom.as_ref().map_or(1, |dicom| dicom.frames) {
+            self.candidates.push(Candidate {
+                origin: origin.with_frame(frame),
+                header: header.clone(),
+                row: row.clone(),
+                person: person.clone(),
+                traits: traits.clone(),
+            });
+        }
     }
 
     fn note(&mut self, plan: &Plan, unnamed: usize, labels: Option<&Labels>) {
@@ -155,6 +172,13 @@ impl Survey {
         if let Some(guessed) = labels.and_then(|labels| labels.guessed) {
             self.notes.push(format!("the label file has no mark of its encoding; it was read as {guessed}"));
         }
+        let ungraded = self.candidates.iter().filter(|c| c.row.grade.is_none()).count();
+        if ungraded > 0 {
+            self.notes.push(format!(
+                "{ungraded} of {all} images have no grade: sort them into folders named 0..4, or give --labels with the \
+                 columns grade and file, study, accession or subject"
+            ));
+        }
         let folders: BTreeSet<&str> = self.candidates.iter().map(|c| c.row.split.as_str()).collect();
         if matches!(plan.split, Split::Drawn { .. }) && folders.len() > 1 {
             let names: Vec<&str> = folders.into_iter().filter(|name| !name.is_empty()).collect();
@@ -175,18 +199,30 @@ struct Described {
     named: bool,
 }
 
-/// The row of a file. Its subject is whom the import takes it for.
-fn describe(plan: &Plan, labels: Option<&Labels>, source: &Path, path: &Path) -> Result<Described, String> {
-    let inside = path.strip_prefix(source).unwrap_or(path);
+/// The row of a file, `inside` its source. Its subject is whom the import takes it for: by the table, else by the header,
+/// else by the name.
+fn describe(
+    plan: &Plan,
+    labels: Option<&Labels>,
+    inside: &Path,
+    header: &Header,
+) -> Result<Described, String> {
     let name = inside.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let folders: Vec<_> = inside.parent().into_iter().flatten().rev().map(|f| f.to_string_lossy()).collect();
     let folders: Vec<&str> = folders.iter().map(AsRef::as_ref).collect();
+    let person = header.dicom.as_ref().map(|dicom| dicom.person.clone());
     let known = match labels {
-        Some(labels) => labelled(plan, labels.of(inside)?, &folders),
-        None => foldered(&folders)?,
+        Some(labels) => labelled(plan, labels.of(inside, person.as_ref())?, &folders),
+        None => match (foldered(&folders), &person) {
+            (Ok(known), _) => known,
+            // A DICOM file says whose it is, and waits for its grade.
+            (Err(_), Some(_)) => Known::default(),
+            (Err(why), None) => return Err(why),
+        },
     };
-    let (subject, side) = match (&known.subject, plan.pattern.read(&name)) {
-        (Some(subject), named) => (Some(subject.clone()), named.ok().flatten().and_then(|(_, side)| side)),
+    let person = person.unwrap_or_default();
+    let (subject, side) = match (known.subject.or(person.subject), plan.pattern.read(&name)) {
+        (Some(subject), named) => (Some(subject), named.ok().flatten().and_then(|(_, side)| side)),
         (None, named) => named?.map_or((None, None), |(subject, side)| (Some(subject), side)),
     };
     let named = subject.is_some();
@@ -194,14 +230,18 @@ fn describe(plan: &Plan, labels: Option<&Labels>, source: &Path, path: &Path) ->
         file: String::new(),
         id: safe(&name),
         subject: Some(plan.subjects.person(&subject.unwrap_or(name))),
-        side: known.side.or(side),
-        grade: Some(known.grade),
+        side: known.side.or(person.side).or(side),
+        grade: known.grade,
         split: known.split.unwrap_or_default(),
         seed: None,
         sha256: String::new(),
         flags: String::new(),
     };
-    Ok(Described { row, traits: known.traits, named })
+    let [sex, site] = known.traits;
+    let or = |told: String, header: Option<String>| {
+        if told.is_empty() { header.unwrap_or_default().to_lowercase() } else { told }
+    };
+    Ok(Described { row, traits: [or(sex, person.sex), or(site, person.site)], named })
 }
 
 /// With a table, a split folder is the nearest that is not a grade's.
@@ -224,7 +264,7 @@ fn foldered(folders: &[&str]) -> Result<Known, String> {
         None => return Err(format!("stands in no folder; {ways}")),
     };
     let split = folders.get(1).map(|f| (*f).to_owned());
-    Ok(Known { grade, subject: None, side: None, split, traits: Default::default() })
+    Ok(Known { grade: Some(grade), split, ..Known::default() })
 }
 
 /// Files of one name get a number, in order.
@@ -242,15 +282,14 @@ pub(super) fn tell_apart(candidates: &mut [Candidate]) {
 }
 
 /// A file's length and a hash of its last 4 KiB: where its pixels lie, which nobody outside can guess.
-fn end(path: &Path) -> (u64, [u8; 32]) {
+fn end(origin: &Origin) -> (u64, [u8; 32]) {
     const END: u64 = 4096;
     let read = || {
-        let mut file = File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(END)))?;
+        let mut file = origin.open().ok()?;
+        file.bytes.seek(SeekFrom::Start(file.length.saturating_sub(END))).ok()?;
         let mut bytes = Vec::new();
-        file.take(END).read_to_end(&mut bytes)?;
-        Ok::<_, std::io::Error>((length, Sha256::digest(bytes).into()))
+        file.bytes.take(END).read_to_end(&mut bytes).ok()?;
+        Some((file.length, Sha256::digest(bytes).into()))
     };
     // What cannot be read is refused when it is converted.
     read().unwrap_or_default()

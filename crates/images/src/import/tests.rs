@@ -92,7 +92,7 @@ fn class_folders_become_a_collection_and_every_bad_file_is_accounted_for() {
         outcome("300L.png"),
         "Refused grade `7` is not one of 0..4; correct it or leave the image out"
     );
-    assert!(outcome("text.png").contains("is neither PNG nor JPEG"));
+    assert!(outcome("text.png").contains("is neither DICOM nor PNG nor JPEG"));
     assert!(f.path("out/import.json").is_file());
 }
 
@@ -170,7 +170,7 @@ fn every_kind_of_bad_file_is_refused_with_its_reason_and_strict_makes_nothing() 
     assert_eq!((collection.rows().len(), report.refused, report.read), (1, 6, 1));
     for (name, reason) in [
         ("1001L.png", "is empty"),
-        ("1002L.png", "is neither PNG nor JPEG"),
+        ("1002L.png", "is neither DICOM nor PNG nor JPEG"),
         ("1003L.png", "not a readable PNG"),
         ("1004L.tif", "convert it to PNG"),
         ("1005L.png", "stands in no folder"),
@@ -193,7 +193,7 @@ fn links_are_not_followed() {
     std::os::unix::fs::symlink(f.path("src/1/1000L.png"), f.path("src/1/1001L.png")).unwrap();
     std::os::unix::fs::symlink(f.path("src"), f.path("src/1/loop")).unwrap();
     let (collection, report) = f.run(&f.plan("70/10/20")).unwrap();
-    assert_eq!((collection.rows().len(), report.refused), (1, 1));
+    assert_eq!((collection.rows().len(), report.refused), (1, 2));
 }
 
 #[test]

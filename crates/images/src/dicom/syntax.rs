@@ -1,0 +1,88 @@
+//! Transfer syntaxes (PS3.5 annex A; PS3.6 table A-1): how a data set is encoded, and how its pixels are.
+
+/// How the elements of a data set are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    ImplicitLittle,
+    ExplicitLittle,
+    ExplicitBig,
+}
+
+/// How pixels are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// As they are.
+    Native,
+    /// PS3.5 annex G.
+    Rle,
+    /// JPEG (ISO/IEC 10918-1): baseline, extended, lossless.
+    Jpeg,
+    /// JPEG-LS (ISO/IEC 14495-1).
+    JpegLs,
+    /// JPEG 2000 (ISO/IEC 15444-1).
+    Jpeg2000,
+}
+
+impl Codec {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Rle => "RLE",
+            Self::Jpeg => "JPEG",
+            Self::JpegLs => "JPEG-LS",
+            Self::Jpeg2000 => "JPEG 2000",
+        }
+    }
+}
+
+/// A transfer syntax that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Syntax {
+    pub(super) encoding: Encoding,
+    pub(super) codec: Codec,
+    /// The data set is a deflate stream (RFC 1951).
+    pub(super) deflated: bool,
+    /// Samples may differ from those that were compressed, and leave their range.
+    pub(super) lossy: bool,
+}
+
+impl Syntax {
+    /// Native pixels in this encoding.
+    pub(super) const fn native(encoding: Encoding) -> Self {
+        Self { encoding, codec: Codec::Native, deflated: false, lossy: false }
+    }
+
+    /// The syntax of a UID; `None` where it is not read.
+    pub(super) fn of(uid: &str) -> Option<Self> {
+        let packed = |codec| Self { codec, ..Self::native(Encoding::ExplicitLittle) };
+        let ended = uid.strip_prefix("1.2.840.10008.1.2")?;
+        Some(match ended {
+            "" => Self::native(Encoding::ImplicitLittle),
+            ".1" => Self::native(Encoding::ExplicitLittle),
+            // Retired in 2006 and alive in archives.
+            ".2" => Self::native(Encoding::ExplicitBig),
+            ".1.99" => Self { deflated: true, ..Self::native(Encoding::ExplicitLittle) },
+            ".5" => packed(Codec::Rle),
+            ".4.50" | ".4.51" => Self { lossy: true, ..packed(Codec::Jpeg) },
+            ".4.57" | ".4.70" => packed(Codec::Jpeg),
+            ".4.80" => packed(Codec::JpegLs),
+            ".4.81" => Self { lossy: true, ..packed(Codec::JpegLs) },
+            ".4.90" => packed(Codec::Jpeg2000),
+            ".4.91" => Self { lossy: true, ..packed(Codec::Jpeg2000) },
+            _ => return None,
+        })
+    }
+}
+
+/// A transfer syntax that is not read, for a person.
+pub(super) fn described(uid: &str) -> String {
+    let name = match uid.strip_prefix("1.2.840.10008.1.2.4.") {
+        Some("92" | "93") => "JPEG 2000 of several components",
+        Some("201" | "202" | "203") => "High-Throughput JPEG 2000",
+        Some("110" | "111" | "112") => "JPEG XL",
+        Some(other) if other.starts_with("10") => "a film of MPEG",
+        _ => return format!("`{uid}`"),
+    };
+    format!("{uid} ({name})")
+}

@@ -1,0 +1,84 @@
+//! Files with some of their bytes changed: whatever comes of them, it is an image or a refusal. `DOPPELRAY_MUTATIONS=100000`
+//! makes this long.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use doppelray_measures::rng::{Purpose, Stream, stream};
+
+use super::maker::{LITTLE, film, lut, open};
+use super::real::films;
+use crate::dicom::Refusal;
+use crate::dicom::tags;
+
+/// Mutations of each file.
+fn count() -> u64 {
+    std::env::var("DOPPELRAY_MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(150)
+}
+
+/// The files that are mutated: of each encoding, and of each codec that one is small enough for.
+fn seeds() -> Vec<(String, Vec<u8>)> {
+    let made = film([1, 2, 3, 40_000]).items(tags::VOI_LUT, lut([3, 1, 16], &[5, 6, 65_535]));
+    let plain = ["1.2.840.10008.1.2", LITTLE, "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"];
+    let mut seeds: Vec<(String, Vec<u8>)> =
+        plain.iter().map(|uid| ((*uid).to_owned(), made.file(uid))).collect();
+    let mut packed = vec![2, 0, 0, 0, 64, 0, 0, 0, 70];
+    packed.resize(64, 0);
+    packed.extend([3, 1, 2, 3, 4, 0, 0xFD, 9]);
+    seeds.push(("RLE".into(), made.frames(tags::PIXELS, vec![packed]).file("1.2.840.10008.1.2.5")));
+    for (folder, name) in [
+        ("awkward", "JLSL_16_15_1_1F.dcm"),
+        ("awkward", "SC_rgb_small_odd_jpeg.dcm"),
+        ("awkward", "image_dfl.dcm"),
+        ("broken", "emri_small_jpeg_2k_lossless_too_short.dcm"),
+        ("broken", "bad_sequence.dcm"),
+        ("radiographs", "RG3_JPLY"),
+    ] {
+        let whole = films(folder).and_then(|folder| fs::read(folder.join(name)).ok());
+        seeds.extend(whole.map(|bytes| (name.to_owned(), bytes)));
+    }
+    seeds
+}
+
+/// A few bytes changed, or a stretch of them left out, doubled or zeroed.
+fn mutated(bytes: &[u8], random: &mut Stream) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=random.below(3) {
+        let at = random.below(bytes.len());
+        let end = (at + 1 + random.below(64)).min(bytes.len());
+        match random.below(6) {
+            0 => drop(bytes.drain(at..end)),
+            1 => drop(bytes.splice(at..at, bytes[at..end].to_vec())),
+            2 => bytes[at..end].fill(0),
+            3 => bytes[at..end].fill(0xFF),
+            4 => bytes[at] ^= 1 << random.below(8),
+            _ => bytes[at] = random.word() as u8,
+        }
+        if bytes.is_empty() {
+            return bytes;
+        }
+    }
+    bytes
+}
+
+#[test]
+fn a_mutated_file_is_an_image_or_a_refusal_and_no_decoder_of_ours_breaks() {
+    let mut broken = BTreeMap::new();
+    for (name, bytes) in seeds() {
+        // The long streams take long; the many short ones find more.
+        let count = if bytes.len() > 60_000 { count().div_ceil(10) } else { count() };
+        let (mut images, mut refused) = (0, 0);
+        for index in 0..count {
+            let bytes = mutated(&bytes, &mut stream(bytes.len() as u64, Purpose::Mutation, index));
+            match open(bytes).and_then(|mut film| film.image(film.frames().min(3) - 1)) {
+                Ok(_) => images += 1,
+                Err(Refusal::Broken(what)) => *broken.entry((what, name.clone())).or_insert(0) += 1,
+                Err(_) => refused += 1,
+            }
+        }
+        println!("{name}: {images} images, {refused} refused of {count}");
+    }
+    println!("contained: {broken:?}");
+    let ours = broken.keys().filter(|(what, _)| matches!(*what, "RLE decoder" | "JPEG-LS decoder"));
+    assert_eq!(ours.count(), 0, "{broken:?}");
+}
