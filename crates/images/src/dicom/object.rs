@@ -19,6 +19,9 @@ pub trait Bytes: Read + Seek + Send {}
 
 impl<T: Read + Seek + Send> Bytes for T {}
 
+/// What a walk reads from.
+type Buffered = BufReader<Box<dyn Bytes>>;
+
 /// Where pixels lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Pixels {
@@ -34,7 +37,7 @@ pub(super) struct Object {
     pub(super) head: Dataset,
     pub(super) syntax: Syntax,
     pub(super) pixels: Pixels,
-    walk: Walk<BufReader<Box<dyn Bytes>>>,
+    walk: Walk<Buffered>,
 }
 
 impl Object {
@@ -64,7 +67,7 @@ impl Object {
 }
 
 /// A walk over the data set of a file, inflated where it must be.
-fn begin(source: Box<dyn Bytes>) -> Result<(Walk<BufReader<Box<dyn Bytes>>>, Syntax)> {
+fn begin(source: Box<dyn Bytes>) -> Result<(Walk<Buffered>, Syntax)> {
     let mut source = BufReader::new(source);
     let (syntax, start) = preface(&mut source)?;
     let (source, start) = if syntax.deflated { (inflated(source, start)?, 0) } else { (source, start) };
@@ -80,7 +83,7 @@ fn preface(source: &mut (impl Read + Seek)) -> Result<(Syntax, u64)> {
         [.., b'D', b'I', b'C', b'M'] if read == 132 => (132, None),
         [b'D', b'I', b'C', b'M', ..] => (4, None),
         [2, 0, ..] => (0, None),
-        [first @ ..] if read > 8 => (0, Some([first[0], first[1], first[4], first[5]])),
+        first if read > 8 => (0, Some([first[0], first[1], first[4], first[5]])),
         _ => return Err(Refusal::Foreign),
     };
     if let Some(first) = first {
@@ -125,7 +128,7 @@ fn read_up_to(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// The data set of a deflated file, in memory.
-fn inflated(mut source: BufReader<Box<dyn Bytes>>, start: u64) -> Result<BufReader<Box<dyn Bytes>>> {
+fn inflated(mut source: Buffered, start: u64) -> Result<Buffered> {
     source.seek(SeekFrom::Start(start))?;
     let mut bytes = Vec::new();
     DeflateDecoder::new(source).take(MOST_INFLATED + 1).read_to_end(&mut bytes)?;

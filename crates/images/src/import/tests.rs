@@ -5,11 +5,14 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
+use crate::archive::tests::packed;
 use crate::collection::Kind;
+use crate::dicom::{Tag, Written};
 use crate::files::write_whole;
 use crate::look::Look;
-use crate::png;
 use crate::progress::silent;
+use crate::source::Origin;
+use crate::{phantom_dicom, png};
 
 struct Folder(TempDir);
 
@@ -370,4 +373,65 @@ fn films_of_two_names_that_look_alike_are_joined_or_refused_with_a_gallery() {
     assert!(f.path("refused/lookalikes.png").is_file());
     let (_, report) = run(&plan(Lookalikes::Keep), &f.path("kept"), &silent).unwrap();
     assert_eq!((report.subjects, report.lookalikes.len()), (7, 0));
+}
+
+/// Phantoms as DICOM files in `name`, by their paths there.
+fn phantoms(f: &Folder, name: &str) -> Vec<(String, Vec<u8>)> {
+    let plan = phantom_dicom::Plan { seed: 2, count: 4, size: 32, phi: phantom_dicom::Phi::Sparse };
+    phantom_dicom::write(&plan, &f.path(name), &silent).unwrap();
+    let found = find::below(&f.path(name)).unwrap();
+    let read = |origin: &Origin| {
+        let inside = origin.path().strip_prefix(f.path(name)).unwrap().display().to_string();
+        (inside, fs::read(origin.path()).unwrap())
+    };
+    found.images.iter().map(read).collect()
+}
+
+#[test]
+fn a_zip_is_read_like_the_folder_it_was_made_of_and_what_leaves_it_is_refused() {
+    let f = Folder::new();
+    let films = phantoms(&f, "films");
+    let mut members: Vec<(&str, &[u8])> =
+        films.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let inner = packed(&members);
+    members.extend([("../out.dcm", films[0].1.as_slice()), ("inner.zip", &inner), ("readme.txt", b"hello")]);
+    f.file("src/export.zip", &packed(&members));
+    let (collection, report) = f.run(&f.plan("70/10/20")).unwrap();
+    let (plain, _) =
+        run(&Plan { sources: vec![f.path("films")], ..f.plan("70/10/20") }, &f.path("plain"), &silent)
+            .unwrap();
+    assert_eq!(collection.hash(), plain.hash());
+    assert_eq!((report.read, report.refused, report.ignored), (4, 2, 1));
+    for (name, why) in [("out.dcm", "its name leaves the archive"), ("inner.zip", "a zip within a zip")] {
+        let account = report.files.iter().find(|a| a.file.ends_with(name)).unwrap();
+        assert!(account.detail.contains(why), "{account:?}");
+    }
+    // The zip itself is a source, too.
+    let alone = Plan { sources: vec![f.path("src/export.zip")], ..f.plan("70/10/20") };
+    assert_eq!(run(&alone, &f.path("alone"), &silent).unwrap().0.hash(), plain.hash());
+}
+
+#[test]
+fn a_medium_is_read_by_its_index_and_what_it_lacks_is_refused() {
+    let f = Folder::new();
+    for (at, (_, bytes)) in phantoms(&f, "films").iter().enumerate() {
+        f.file(&format!("disc/FILMS/IM{at}"), bytes);
+    }
+    let record = |path: &str| {
+        Written::default().text(Tag(4, 0x1430), b"CS", "IMAGE").text(Tag(4, 0x1500), b"CS", path)
+    };
+    let index =
+        |paths: &[&str]| Written::default().items(Tag(4, 0x1220), paths.iter().map(|p| record(p)).collect());
+    let little = "1.2.840.10008.1.2.1";
+    f.file("disc/DICOMDIR", &index(&["FILMS\\IM0", "FILMS\\IM2", "FILMS\\GONE"]).file(little));
+    let plan = |name: &str| Plan { sources: vec![f.path(name)], ..f.plan("70/10/20") };
+    let (listed, report) = run(&plan("disc/DICOMDIR"), &f.path("listed"), &silent).unwrap();
+    assert_eq!((listed.rows().len(), report.refused), (2, 1));
+    assert!(report.files.iter().any(|a| a.detail.contains("is named by DICOMDIR and is not there")));
+    assert!(report.notes.iter().any(|note| note == "DICOMDIR names 3 images, 2 of them there"));
+    // The folder holds more than its index says.
+    assert_eq!(run(&plan("disc"), &f.path("all"), &silent).unwrap().0.rows().len(), 4);
+    f.file("evil/DICOMDIR", &index(&["..\\films\\0\\P000000L.dcm"]).file(little));
+    let said = run(&plan("evil/DICOMDIR"), &f.path("none"), &silent).unwrap_err().to_string();
+    assert!(said.contains("(0004,1500) Referenced File ID: names no file of the medium"), "{said}");
 }

@@ -50,9 +50,12 @@ impl Shape {
     }
 }
 
+/// A codec's decoder; what it says of a bad stream stands behind the codec's name.
+type Decoder = fn(&[u8], Shape) -> Result<Vec<u16>, String>;
+
 /// The samples of a compressed frame, pixel by pixel; colours as red, green, blue.
 pub(super) fn decode(codec: Codec, bytes: &[u8], shape: Shape, frame: u32) -> Result<Vec<u16>> {
-    let (what, run): (_, fn(&[u8], Shape) -> Result<Vec<u16>, String>) = match codec {
+    let (what, run): (_, Decoder) = match codec {
         Codec::Native => unreachable!("native frames are not compressed"),
         Codec::Rle => ("RLE decoder", rle::decode),
         Codec::Jpeg => ("JPEG decoder", jpeg::decode),
