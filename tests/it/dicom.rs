@@ -1,4 +1,4 @@
-//! DICOM in: from phantoms with everything planted to a collection that tells nobody's name.
+//! DICOM out and in: from phantoms with everything planted to a collection that tells nobody's name.
 
 use doppelray_images::Collection;
 use doppelray_images::phantom_dicom::{DATE, WORD};
@@ -64,4 +64,26 @@ fn tables_go_by_accession_and_without_one_films_wait_for_their_grade() {
     assert!(said.contains("ungraded") && said.contains("8 of 8 images have no grade"), "{said}");
     let again = f.run("import flat --out ungraded --size 48");
     assert!(again.err.contains("nothing to do"), "{again:?}");
+}
+
+#[test]
+fn phantoms_are_valid_objects() {
+    let f = Fixture::new("dicom_valid");
+    f.succeed("phantom --format dicom --count 10 --size 48 --out ward");
+    let mut checked = 0;
+    for path in f.files("ward").into_keys().filter(|path| path.extension().is_some_and(|e| e == "dcm")) {
+        let path = f.path("ward").join(path);
+        let Ok(said) = std::process::Command::new("dciodvfy").arg(&path).output() else {
+            println!("skipped: dciodvfy is not there; install Debian's dicom3tools");
+            return;
+        };
+        let said = String::from_utf8_lossy(&said.stderr).into_owned();
+        // It does not inflate.
+        if said.contains("Dicom dataset read failed") {
+            continue;
+        }
+        assert!(!said.lines().any(|line| line.starts_with("Error")), "{}: {said}", path.display());
+        checked += 1;
+    }
+    assert!(checked >= 8, "{checked}");
 }

@@ -133,6 +133,7 @@ fn digital(object: Written, side: Side) -> Written {
     object
         .text(Tag(0x0008, 0x0068), b"CS", "FOR PRESENTATION")
         .items(Tag(0x0008, 0x2218), vec![code("72696002", "SCT", "Knee joint")])
+        .text(Tag(0x0018, 0x1508), b"CS", "")
         .text(Tag(0x0018, 0x7004), b"CS", "DIRECT")
         .text(Tag(0x0020, 0x0062), b"CS", &side.to_string())
         .text(Tag(0x0028, 0x0301), b"CS", "NO")
