@@ -197,7 +197,13 @@ impl Conv {
             Direction::Forward => (self.inputs(), self.outputs()),
             Direction::InputGradient => (self.outputs(), self.inputs()),
         };
-        let groups = if weights.way == Way::Tiles { winograd::POINTS } else { self.groups };
+        let (inputs, outputs, groups) = match weights.way {
+            Way::Pixels => (inputs, outputs, self.groups),
+            Way::Tiles(kind) => {
+                let [inputs, outputs] = kind.channels(self, direction);
+                (inputs, outputs, kind.points())
+            }
+        };
         let fits = weights.made_for == self.made_for(direction)
             && [weights.groups, weights.inputs, weights.outputs] == [groups, inputs, outputs];
         if fits { Ok(()) } else { Err(ShapeError::Weights) }
@@ -216,8 +222,8 @@ pub fn pack_forward(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedWeights,
     check_len("w", w.len(), conv.lens()?[1])?;
     let (inputs, outputs, [rows, cols]) = (conv.inputs(), conv.outputs(), conv.kernel);
     let mode = mode.checked();
-    if winograd::suits(conv, mode) {
-        return Ok(winograd::pack(conv, w, mode, Direction::Forward));
+    if let Some(kind) = winograd::kind(conv, mode, Direction::Forward) {
+        return Ok(winograd::pack(kind, conv, w, mode, Direction::Forward));
     }
     let pairs = match mode.is_paired() {
         // A last column without a second would multiply the next one by 0, which is no sum of its own where that
@@ -256,8 +262,8 @@ pub fn pack_input_gradient(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedW
     check_len("w", w.len(), conv.lens()?[1])?;
     let (inputs, outputs, [rows, cols]) = (conv.inputs(), conv.outputs(), conv.kernel);
     let mode = mode.checked();
-    if winograd::suits(conv, mode) {
-        return Ok(winograd::pack(conv, w, mode, Direction::InputGradient));
+    if let Some(kind) = winograd::kind(conv, mode, Direction::InputGradient) {
+        return Ok(winograd::pack(kind, conv, w, mode, Direction::InputGradient));
     }
     let mut packed = PackedWeights {
         mode,

@@ -78,8 +78,8 @@ pub(crate) fn product(
     epilogue: Epilogue<'_>,
     y: &mut [f32],
 ) {
-    if weights.way == Way::Tiles {
-        return winograd::product(layout, weights, x, epilogue, y);
+    if let Way::Tiles(kind) = weights.way {
+        return winograd::product(kind, layout, (weights, x), epilogue, y);
     }
     let positions = [0, 1].map(|axis| layout.size[axis].div_ceil(layout.step[axis]));
     let stage = Stage::new(layout.source, weights, positions[1]);

@@ -16,6 +16,7 @@ use crate::scratch::{self, Scratch};
 use crate::stage::{Stage, Strip};
 use crate::tile::{Lines, ROWS, by_lines, width};
 use crate::transpose::transpose;
+use crate::weights::Direction;
 use crate::winograd;
 
 /// Sums of this many lanes and more are cut in fewer strands: each strand holds them all.
@@ -55,8 +56,8 @@ pub fn weight_gradient(
     check_len("x", x.len(), x_len)?;
     check_len("dy", dy.len(), y_len)?;
     check_len("dw", dw.len(), w_len)?;
-    if winograd::suits(conv, mode.checked()) {
-        return winograd::weight_gradient(conv, [x, dy], mode.checked(), dw);
+    if let Some(kind) = winograd::kind(conv, mode.checked(), Direction::Forward) {
+        return winograd::weight_gradient(kind, conv, [x, dy], mode.checked(), dw);
     }
     Gradient::new(flat(*conv), x, dy, mode.checked())?.run(dw);
     Ok(())

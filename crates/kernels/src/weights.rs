@@ -10,6 +10,7 @@ use crate::pack::rounded;
 use crate::scratch::Lines;
 use crate::tile::panel_rows;
 use crate::transpose::transpose;
+use crate::winograd::Kind;
 
 /// Outputs that are packed at a time: the rows of a transposition, and panels of 8 and 4.
 const TOGETHER: usize = 16;
@@ -51,7 +52,7 @@ pub(crate) enum Way {
     /// Pixels.
     Pixels,
     /// Transformed tiles, a group for each of their points.
-    Tiles,
+    Tiles(Kind),
 }
 
 /// No weight: a zero.

@@ -3,9 +3,10 @@
 
 use rayon::prelude::*;
 
-use super::tiles::{LANES, STEP, Squares, Tiling};
+use super::kind::phase_at;
+use super::tiles::{LANES, Squares, Take, Tiling};
 use super::transform::{WeightsGradient, both};
-use super::{POINTS, SIDE, input_points, output_points, point_lanes};
+use super::{Kind, point_lanes};
 use crate::conv::{Conv, ShapeError};
 use crate::gather::{RowPart, Source};
 use crate::level::Mode;
@@ -23,14 +24,15 @@ const BLOCK: usize = 8;
 #[derive(Default)]
 pub(crate) struct Strip {
     parts: Vec<RowPart>,
-    inputs: Squares<SIDE>,
-    outputs: Squares<STEP>,
+    inputs: Squares,
+    outputs: Squares,
     points: Buffer,
 }
 
 /// One gradient on its way.
 struct Gradient<'a> {
     conv: Conv,
+    kind: Kind,
     mode: Mode,
     tiling: Tiling,
     x: (&'a [f32], Source),
@@ -39,8 +41,9 @@ struct Gradient<'a> {
     lanes: usize,
 }
 
-/// `dw`, as [`crate::weight_gradient`], of a convolution that [`super::suits`].
+/// `dw`, as [`crate::weight_gradient`], of a convolution that goes this way.
 pub(crate) fn weight_gradient(
+    kind: Kind,
     conv: &Conv,
     [x, dy]: [&[f32]; 2],
     mode: Mode,
@@ -50,8 +53,9 @@ pub(crate) fn weight_gradient(
     let source = |channels, [height, width]: [usize; 2]| Source { channels, height, width, step: [1, 1] };
     let gradient = Gradient {
         conv: *conv,
+        kind,
         mode,
-        tiling: Tiling::new(conv.batch, size),
+        tiling: Tiling::new(conv.batch, size, kind.outputs(), [0, 0]),
         x: (x, source(conv.in_channels, [conv.height, conv.width])),
         dy: (dy, source(conv.out_channels, size)),
         // Whole squares of a transposition.
@@ -62,16 +66,22 @@ pub(crate) fn weight_gradient(
 }
 
 impl Gradient<'_> {
+    /// Rows of a point's sums: the phases of each input channel.
+    fn rows(&self) -> usize {
+        self.conv.in_channels * self.kind.input_phases()
+    }
+
     fn run(&self, dw: &mut [f32]) {
         let strips = self.tiling.strips();
+        let points = self.kind.points();
         // Tiles of sums read a few rows past a point's last.
-        let point = (self.conv.in_channels + ROWS) * self.lanes;
-        let strands = strips.min(if POINTS * point > LARGE { 2 } else { 4 });
+        let point = (self.rows() + ROWS) * self.lanes;
+        let strands = strips.min(if points * point > LARGE { 2 } else { 4 });
         if strands == 0 {
             return dw.fill(0.0);
         }
-        scratch::with_partials(strands * POINTS * point, |partials| {
-            let strands_of = partials.par_chunks_mut(POINTS * point).enumerate();
+        scratch::with_partials(strands * points * point, |partials| {
+            let strands_of = partials.par_chunks_mut(points * point).enumerate();
             strands_of.for_each(|(strand, sums)| {
                 let own = strand * strips / strands..(strand + 1) * strips / strands;
                 scratch::with(|scratch| {
@@ -86,23 +96,26 @@ impl Gradient<'_> {
 
     /// Adds a strip's products to `sums[point][input][lanes]`.
     fn add(&self, strip: usize, (sums, point_len): (&mut [f32], usize), fresh: bool, scratch: &mut Scratch) {
-        let (level, inputs) = (self.mode.level, self.conv.in_channels);
+        let (level, inputs, kind) = (self.mode.level, self.rows(), self.kind);
+        let all = kind.points();
         let Scratch { filter_gradient, panel, other, .. } = scratch;
         let Strip { parts, inputs: squares, outputs, points } = filter_gradient;
         let tiles = self.tiling.strip(strip, parts);
-        let x = panel.take(POINTS * point_lanes(inputs));
-        for channel in 0..inputs {
-            squares.take(level, self.x, (channel, self.conv.padding), parts);
-            input_points(level, squares, (&mut x[channel * LANES..], point_lanes(inputs)));
+        let x = panel.take(all * point_lanes(inputs));
+        let (take, phases) = (kind.take(self.conv.padding), kind.input_phases());
+        for channel in 0..self.conv.in_channels {
+            squares.take(level, take, (self.x.0, self.x.1, channel), parts);
+            kind.input_points(level, squares, (&mut x[channel * phases * LANES..], point_lanes(inputs)));
         }
         // Eight output channels at a time: transformed, then turned to `[point][tile][lanes]`.
-        let dy = other.take(POINTS * LANES * self.lanes);
-        let eight = points.take(BLOCK * POINTS * LANES);
+        let dy = other.take(all * LANES * self.lanes);
+        let eight = points.take(BLOCK * all * LANES);
         for first in (0..self.lanes).step_by(BLOCK) {
             let count = self.conv.out_channels.saturating_sub(first).min(BLOCK);
             for index in 0..count {
-                outputs.take(level, self.dy, (first + index, [0, 0]), parts);
-                output_points(level, outputs, (&mut eight[index * LANES..], BLOCK * LANES));
+                let take = Take { side: kind.outputs(), step: kind.outputs(), padding: [0, 0] };
+                outputs.take(level, take, (self.dy.0, self.dy.1, first + index), parts);
+                kind.output_points(level, outputs, (&mut eight[index * LANES..], BLOCK * LANES));
             }
             for (point, eight) in eight.chunks_exact_mut(BLOCK * LANES).enumerate() {
                 eight[count * LANES..].fill(0.0);
@@ -111,7 +124,7 @@ impl Gradient<'_> {
             }
         }
         let rows: Vec<usize> = (0..inputs).map(|row| 4 * row * LANES).collect();
-        for point in 0..POINTS {
+        for point in 0..all {
             let lines = Lines {
                 staged: &x[point * point_lanes(inputs)..][..inputs * LANES],
                 rows: &rows,
@@ -127,27 +140,43 @@ impl Gradient<'_> {
         }
     }
 
-    /// Adds the strands in order and transforms the sums to `[outputs][inputs][3][3]`.
+    /// Adds the strands in order and transforms the sums to `[outputs][inputs][kernel]`.
     fn reduce(&self, partials: &[f32], point_len: usize, dw: &mut [f32]) {
-        let row = self.conv.in_channels * 9;
+        let (taps, phases) = (self.conv.kernel[0] * self.conv.kernel[1], self.kind.input_phases());
+        let row = self.conv.in_channels * taps;
         dw.par_chunks_mut(BLOCK * row).enumerate().for_each(|(part, dw)| {
-            for input in 0..self.conv.in_channels {
-                let square: [[[f32; BLOCK]; SIDE]; SIDE] = std::array::from_fn(|down| {
-                    std::array::from_fn(|right| {
-                        let at = (down * SIDE + right) * point_len + input * self.lanes + part * BLOCK;
-                        let mut sum = [0.0; BLOCK];
-                        for strand in partials.chunks(POINTS * point_len) {
-                            sum.iter_mut().zip(&strand[at..]).for_each(|(sum, value)| *sum += value);
-                        }
-                        sum
-                    })
-                });
+            // The points of a row of sums, of eight output channels.
+            let mut sums = vec![[0.0; BLOCK]; self.kind.points()];
+            for input in 0..self.rows() {
+                for (point, sum) in sums.iter_mut().enumerate() {
+                    let at = point * point_len + input * self.lanes + part * BLOCK;
+                    *sum = [0.0; BLOCK];
+                    for strand in partials.chunks(self.kind.points() * point_len) {
+                        sum.iter_mut().zip(&strand[at..]).for_each(|(sum, value)| *sum += value);
+                    }
+                }
                 for (lane, dw) in dw.chunks_exact_mut(row).enumerate() {
-                    let own = square.map(|row| row.map(|sums| sums[lane]));
-                    let kernel = both::<WeightsGradient, _, _, _>(&own);
-                    dw[input * 9..][..9].copy_from_slice(kernel.as_flattened());
+                    let to = &mut dw[input / phases * taps..][..taps];
+                    match self.kind {
+                        Kind::Plain => {
+                            let own: [[f32; 6]; 6] = square(&sums, lane);
+                            to.copy_from_slice(both::<WeightsGradient, f32, 6, 3>(&own).as_flattened());
+                        }
+                        _ => {
+                            let own: [[f32; 4]; 4] = square(&sums, lane);
+                            let kernel = both::<WeightsGradient, f32, 4, 2>(&own);
+                            for (at, value) in kernel.as_flattened().iter().enumerate() {
+                                to[phase_at(input % phases, [at / 2, at % 2])] = *value;
+                            }
+                        }
+                    }
                 }
             }
         });
     }
+}
+
+/// The sums of one output channel.
+fn square<const N: usize>(sums: &[[f32; BLOCK]], lane: usize) -> [[f32; N]; N] {
+    std::array::from_fn(|row| std::array::from_fn(|col| sums[row * N + col][lane]))
 }

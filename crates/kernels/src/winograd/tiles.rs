@@ -7,14 +7,14 @@ use crate::level::Level;
 use crate::tile::PIXELS;
 use crate::transpose::transpose;
 
-/// Outputs of a tile along each axis, and what lies between two tiles.
-pub(crate) const STEP: usize = 4;
 /// Tiles that are transformed and multiplied together.
-pub(crate) const LANES: usize = PIXELS;
-/// Tiles that are turned together.
+pub(super) const LANES: usize = PIXELS;
+/// Tiles that are turned together, and columns of a square.
 const BLOCK: usize = 8;
 /// Room for tiles, and for a block that runs over.
 const ROOM: usize = LANES + BLOCK;
+/// Most outputs of a tile, along each axis and in all, rounded up to blocks.
+const OUTPUTS: [usize; 2] = [6, 40];
 
 /// The tiles of all images, row by row.
 #[derive(Clone, Copy)]
@@ -22,12 +22,16 @@ pub(super) struct Tiling {
     grid: Grid,
     /// Rows and columns of an image's outputs.
     size: [usize; 2],
+    /// Outputs of a tile along each axis.
+    step: usize,
+    /// Rows and columns by which the first tile begins before the image.
+    lead: [usize; 2],
 }
 
 impl Tiling {
-    pub(super) fn new(images: usize, size: [usize; 2]) -> Tiling {
-        let [rows, cols] = size.map(|size| size.div_ceil(STEP));
-        Tiling { grid: Grid { images, rows, cols }, size }
+    pub(super) fn new(images: usize, size: [usize; 2], step: usize, lead: [usize; 2]) -> Tiling {
+        let [rows, cols] = [0, 1].map(|axis| (size[axis] + lead[axis]).div_ceil(step));
+        Tiling { grid: Grid { images, rows, cols }, size, step, lead }
     }
 
     /// Strips of [`LANES`] tiles, the last perhaps of fewer.
@@ -45,51 +49,71 @@ impl Tiling {
     }
 }
 
-/// `N` by `N` numbers of each tile, `[row][column][tile]`; columns past the `N`th are what stands there.
-pub(super) struct Squares<const N: usize> {
-    numbers: Box<[[[f32; ROOM]; 8]; N]>,
-    line: Box<[f32; STEP * ROOM + 16]>,
+/// The numbers of a channel that the tiles of a strip take, `[row][column][tile]`.
+pub(super) struct Squares {
+    numbers: Box<[[[f32; ROOM]; BLOCK]; BLOCK]>,
+    line: Box<[f32; OUTPUTS[0] * ROOM + BLOCK]>,
 }
 
-impl<const N: usize> Default for Squares<N> {
+/// How tiles take numbers from an image.
+#[derive(Clone, Copy)]
+pub(super) struct Take {
+    /// Rows and columns of a square, at most 8.
+    pub(super) side: usize,
+    /// Between the squares of two tiles.
+    pub(super) step: usize,
+    /// Rows and columns by which the first square begins before the image.
+    pub(super) padding: [usize; 2],
+}
+
+impl Default for Squares {
     fn default() -> Self {
-        Squares { numbers: Box::new([[[0.0; ROOM]; 8]; N]), line: Box::new([0.0; STEP * ROOM + 16]) }
+        Squares {
+            numbers: Box::new([[[0.0; ROOM]; BLOCK]; BLOCK]),
+            line: Box::new([0.0; OUTPUTS[0] * ROOM + BLOCK]),
+        }
     }
 }
 
-impl<const N: usize> Squares<N> {
-    /// Takes the tiles `parts` of channel `channel`; a tile begins `padding` before its first output.
+impl Squares {
+    /// Takes the squares of the tiles `parts` of channel `channel`; columns past a side are what stands there.
     pub(super) fn take(
         &mut self,
         level: Level,
-        (x, source): (&[f32], Source),
-        (channel, padding): (usize, [usize; 2]),
+        Take { side, step, padding }: Take,
+        (x, source, channel): (&[f32], Source, usize),
         parts: &[RowPart],
     ) {
         for part in parts {
             let plane = &x[(part.image * source.channels + channel) * source.plane()..][..source.plane()];
-            for (row, to) in self.numbers.iter_mut().enumerate() {
-                let row = (part.row * STEP + row).checked_sub(padding[0]).filter(|&row| row < source.height);
+            for (row, to) in self.numbers[..side].iter_mut().enumerate() {
+                let row = (part.row * step + row).checked_sub(padding[0]).filter(|&row| row < source.height);
                 let row = row.map_or(&[][..], |row| &plane[row * source.width..][..source.width]);
-                let count = part.len * STEP + N - STEP;
-                window(row, (part.col * STEP, padding[1]), &mut self.line[..count]);
+                let count = (part.len - 1) * step + side;
+                window(row, (part.col * step, padding[1]), &mut self.line[..count]);
                 for first in (0..part.len).step_by(BLOCK) {
-                    let from = &self.line[first * STEP..];
-                    let to = &mut to.as_flattened_mut()[part.lane + first..];
-                    transpose(level, (from, STEP), [BLOCK, 8], (to, ROOM));
+                    let from = (&self.line[first * step..], step);
+                    let to = (&mut to.as_flattened_mut()[part.lane + first..], ROOM);
+                    transpose(level, from, [BLOCK; 2], to);
                 }
             }
         }
     }
 
-    /// The squares of the tiles from `lane` on.
+    /// `N` by `N` numbers, every `step`th from row and column `first` on, of the tiles from `lane` on.
     ///
     /// # Safety
     /// The machine has the instructions of `V`.
     #[inline(always)]
-    pub(super) unsafe fn wide<V: Lanes>(&self, lane: usize) -> [[Wide<V>; N]; N] {
+    pub(super) unsafe fn wide<V: Lanes, const N: usize>(
+        &self,
+        lane: usize,
+        (first, step): ([usize; 2], usize),
+    ) -> [[Wide<V>; N]; N] {
         // SAFETY: the caller's.
-        let load = |row: usize, col: usize| unsafe { Wide::load(&self.numbers[row][col], lane) };
+        let load = |row: usize, col: usize| unsafe {
+            Wide::load(&self.numbers[first[0] + row * step][first[1] + col * step], lane)
+        };
         let mut square = [[load(0, 0); N]; N];
         for (row, square) in square.iter_mut().enumerate() {
             for (col, wide) in square.iter_mut().enumerate() {
@@ -110,48 +134,62 @@ fn window(row: &[f32], (first, padding): (usize, usize), to: &mut [f32]) {
     to[low + count..].fill(0.0);
 }
 
-/// The outputs of each tile of a strip, `[tile][row][column]`.
-pub(super) struct Outputs(Box<[[f32; STEP * STEP]; ROOM]>);
+/// The outputs of one channel of a strip: as they are computed, `[row and column][tile]`, and turned for being written.
+pub(super) struct Outputs {
+    pub(super) computed: Box<[[f32; LANES]; OUTPUTS[1]]>,
+    turned: Box<[f32; ROOM * OUTPUTS[1]]>,
+    line: Box<[f32; OUTPUTS[0] * LANES]>,
+}
 
 impl Default for Outputs {
     fn default() -> Self {
-        Outputs(Box::new([[0.0; STEP * STEP]; ROOM]))
+        Outputs {
+            computed: Box::new([[0.0; LANES]; OUTPUTS[1]]),
+            turned: Box::new([0.0; ROOM * OUTPUTS[1]]),
+            line: Box::new([0.0; OUTPUTS[0] * LANES]),
+        }
     }
 }
 
 impl Outputs {
-    /// Keeps `outputs`, `[row and column][tile]`.
-    pub(super) fn put(&mut self, level: Level, outputs: &[[f32; LANES]; STEP * STEP]) {
-        for first in (0..STEP * STEP).step_by(8) {
-            let from = (outputs[first..].as_flattened(), LANES);
-            transpose(level, from, [8, LANES], (&mut self.0.as_flattened_mut()[first..], STEP * STEP));
-        }
-    }
-
-    /// Writes the outputs of `parts` by `to(image, first element of a plane, how many)`.
+    /// Writes what was computed of `parts` by `to(image, first element of a plane, how many)`.
     pub(super) fn give<'a>(
-        &self,
+        &mut self,
+        level: Level,
         tiling: &Tiling,
         parts: &[RowPart],
         to: impl Fn(usize, usize, usize) -> &'a mut [f32],
     ) {
-        let [rows, cols] = tiling.size;
+        let Tiling { size: [rows, cols], step, lead, .. } = *tiling;
+        let each = (step * step).next_multiple_of(BLOCK);
+        for first in (0..each).step_by(BLOCK) {
+            let from = (self.computed[first..].as_flattened(), LANES);
+            transpose(level, from, [BLOCK, LANES], (&mut self.turned[first..], each));
+        }
         for part in parts {
-            let first = part.col * STEP;
-            let count = (part.len * STEP).min(cols - first);
-            for row in 0..STEP.min(rows - part.row * STEP) {
-                let line = to(part.image, (part.row * STEP + row) * cols + first, count);
-                let tiles = self.0[part.lane..].iter().map(|tile| &tile[row * STEP..][..STEP]);
-                let (whole, rest) = line.as_chunks_mut::<STEP>();
-                let mut tiles = tiles;
-                for (to, from) in whole.iter_mut().zip(&mut tiles) {
-                    to.copy_from_slice(from);
+            let low = (lead[1]).saturating_sub(part.col * step);
+            let high = (part.len * step).min(cols + lead[1] - part.col * step);
+            for row in 0..step {
+                let Some(at) = (part.row * step + row).checked_sub(lead[0]).filter(|&at| at < rows) else {
+                    continue;
+                };
+                let tiles = (&self.turned[part.lane * each + row * step..], each);
+                match step {
+                    3 => join::<3>(tiles, part.len, &mut *self.line),
+                    4 => join::<4>(tiles, part.len, &mut *self.line),
+                    _ => join::<6>(tiles, part.len, &mut *self.line),
                 }
-                if !rest.is_empty() {
-                    let from = tiles.next().expect("the strip has the tile");
-                    rest.copy_from_slice(&from[..rest.len()]);
-                }
+                let to = to(part.image, at * cols + part.col * step + low - lead[1], high - low);
+                to.copy_from_slice(&self.line[low..high]);
             }
         }
+    }
+}
+
+/// Joins `N` numbers of each of `count` tiles, `stride` apart, to a line.
+fn join<const N: usize>((tiles, stride): (&[f32], usize), count: usize, line: &mut [f32]) {
+    let from = tiles.chunks(stride).filter_map(|tile| tile.first_chunk::<N>());
+    for (to, from) in line.as_chunks_mut::<N>().0[..count].iter_mut().zip(from) {
+        *to = *from;
     }
 }

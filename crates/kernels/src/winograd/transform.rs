@@ -1,5 +1,5 @@
-//! The transforms of F(4x4, 3x3) at the points 0, 1, -1, 2, -2 and infinity (Lavin and Gray 2016, section 4.3), along one
-//! axis; each is applied along both.
+//! The transforms of F(4x4, 3x3) at the points 0, 1, -1, 2, -2 and infinity (Lavin and Gray 2016, section 4.3), and of
+//! F(3x3, 2x2) at 0, 1, -1 and infinity, along one axis; each is applied along both.
 
 use std::ops::{Add, Mul, Sub};
 
@@ -151,6 +151,44 @@ impl Map<6, 3> for WeightsGradient {
     }
 }
 
+impl Map<4, 4> for Input {
+    #[inline(always)]
+    fn map<T: Number>([d0, d1, d2, d3]: [T; 4]) -> [T; 4] {
+        [d0 - d2, d1 + d2, d2 - d1, d3 - d1]
+    }
+}
+
+impl Map<4, 3> for Output {
+    #[inline(always)]
+    fn map<T: Number>([m0, m1, m2, m3]: [T; 4]) -> [T; 3] {
+        let even = m1 + m2;
+        [m0 + even, m1 - m2, even + m3]
+    }
+}
+
+impl Map<3, 4> for OutputGradient {
+    #[inline(always)]
+    fn map<T: Number>([y0, y1, y2]: [T; 3]) -> [T; 4] {
+        let even = y0 + y2;
+        [y0, even + y1, even - y1, y2]
+    }
+}
+
+impl Map<2, 4> for Weights {
+    #[inline(always)]
+    fn map<T: Number>([g0, g1]: [T; 2]) -> [T; 4] {
+        [g0, (g0 + g1) * 0.5, (g0 - g1) * 0.5, g1]
+    }
+}
+
+impl Map<4, 2> for WeightsGradient {
+    #[inline(always)]
+    fn map<T: Number>([u0, u1, u2, u3]: [T; 4]) -> [T; 2] {
+        let (even, odd) = ((u1 + u2) * 0.5, (u1 - u2) * 0.5);
+        [u0 + even, odd + u3]
+    }
+}
+
 /// `F` along the columns, then along the rows, of a square.
 #[inline(always)]
 pub(super) fn both<F: Map<N, M>, T: Number, const N: usize, const M: usize>(
@@ -178,20 +216,34 @@ mod tests {
     use super::*;
 
     /// The three maps together are a correlation, and the two gradients are their transposes: on unit vectors.
-    #[test]
-    fn the_maps_make_a_correlation_and_its_gradient() {
-        let unit = |i: usize| move |j: usize| if i == j { 1.0f32 } else { 0.0 };
-        for (i, k) in (0..6).flat_map(|i| (0..3).map(move |k| (i, k))) {
-            let (points, kernel) =
-                (Input::map(std::array::from_fn(unit(i))), Weights::map(std::array::from_fn(unit(k))));
-            let products = std::array::from_fn(|p| points[p] * kernel[p]);
-            for (o, got) in Output::map(products).into_iter().enumerate() {
-                let wanted = unit(i)(o + k);
+    fn correlates<const N: usize, const M: usize, const K: usize>()
+    where
+        Input: Map<N, N>,
+        Output: Map<N, M>,
+        OutputGradient: Map<M, N>,
+        Weights: Map<K, N>,
+        WeightsGradient: Map<N, K>,
+    {
+        fn unit<const L: usize>(at: usize) -> [f32; L] {
+            std::array::from_fn(|i| f32::from(i == at))
+        }
+        for (i, k) in (0..N).flat_map(|i| (0..K).map(move |k| (i, k))) {
+            let (points, kernel) = (<Input as Map<N, N>>::map(unit(i)), <Weights as Map<K, N>>::map(unit(k)));
+            let outputs = <Output as Map<N, M>>::map(std::array::from_fn(|p| points[p] * kernel[p]));
+            for (o, got) in outputs.into_iter().enumerate() {
+                let wanted = f32::from(i == o + k);
                 assert!((got - wanted).abs() < 1e-6, "{i} {k} {o}: {got}");
-                let back = OutputGradient::map(std::array::from_fn(unit(o)));
+                let back = <OutputGradient as Map<M, N>>::map(unit(o));
                 let sums = std::array::from_fn(|p| points[p] * back[p]);
-                assert!((WeightsGradient::map(sums)[k] - wanted).abs() < 1e-6, "{i} {k} {o}");
+                let kernel = <WeightsGradient as Map<N, K>>::map(sums);
+                assert!((kernel[k] - wanted).abs() < 1e-6, "{i} {k} {o}");
             }
         }
+    }
+
+    #[test]
+    fn the_maps_make_a_correlation_and_its_gradient() {
+        correlates::<6, 4, 3>();
+        correlates::<4, 3, 2>();
     }
 }

@@ -8,21 +8,31 @@ pub(crate) fn convs() -> impl Strategy<Value = Conv> {
     prop_oneof![3 => any_convs(), 1 => tiled_convs()]
 }
 
-/// 3x3 that moves by 1, of enough channels.
+/// 3x3 that moves by 1 and 4x4 that moves by 2, of enough channels.
 fn tiled_convs() -> impl Strategy<Value = Conv> {
-    let sizes = (0usize..4, 16usize..40, 16usize..40, 3usize..20, 3usize..40);
-    (sizes, 0usize..3, 0usize..3).prop_map(|((batch, inputs, outputs, height, width), down, right)| Conv {
-        padding: [down, right],
-        ..Conv::same([batch, inputs, height, width], outputs, 3)
-    })
+    let sizes = (0usize..4, 16usize..40, 16usize..40, 3usize..30, 3usize..40);
+    (sizes, 0usize..3, 0usize..3, 0usize..2).prop_filter_map(
+        "the kernel fits",
+        |((batch, inputs, outputs, height, width), down, right, which)| {
+            let (kernel, stride) = [(3, 1), (4, 2)][which];
+            let conv = Conv {
+                padding: [down, right],
+                stride: [stride; 2],
+                ..Conv::same([batch, inputs, height, width], outputs, kernel)
+            };
+            conv.out_size().is_ok().then_some(conv)
+        },
+    )
 }
 
 /// Whether a mode computes a convolution by tiles, where a value reaches all outputs of its tiles.
 pub(crate) fn is_tiled(conv: &Conv, mode: Mode) -> bool {
     let Conv { kernel, stride, groups, .. } = *conv;
     let wide = conv.in_channels.min(conv.out_channels) >= 16;
-    let plain = [kernel, stride] == [[3, 3], [1, 1]] && groups == 1 && conv.padding.iter().all(|&p| p <= 2);
-    wide && plain && mode.precision == Precision::Mixed && mode.level < Level::Bf16
+    let plain = [kernel, stride] == [[3, 3], [1, 1]] && wide && conv.padding.iter().all(|&p| p <= 2);
+    let halving = [kernel, stride] == [[4, 4], [2, 2]] && conv.in_channels >= 4 && conv.out_channels >= 16;
+    // Also those of a few pixels, which are not.
+    (plain || halving) && groups == 1 && mode.precision == Precision::Mixed && mode.level < Level::Bf16
 }
 
 /// Kernels 1-7, strides 1-3, any padding, groups, odd sizes.
