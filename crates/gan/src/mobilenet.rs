@@ -1,0 +1,195 @@
+//! MobileNetV2 (Sandler et al. 2018) as a describer of images: the mean over space of its last convolution.
+//!
+//! The weights come from a safetensors file with torchvision's names (`features.1.conv.0.0.weight` ...), the batch norms
+//! folded into weights and biases, trained on RGB in 0..1 less [`MEAN`] over [`DEVIATION`].
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::error::Result;
+use crate::ops::Window;
+use crate::pretrained::{Conv, DEVIATION, MEAN, SIDE, Weights, means, read};
+
+/// Features an image.
+pub const WIDTH: usize = 1280;
+
+/// Rows of table 2: expansion, output channels, repetitions, and the first one's stride.
+const STAGES: [[usize; 4]; 7] = [
+    [1, 16, 1, 1],
+    [6, 24, 2, 2],
+    [6, 32, 3, 2],
+    [6, 64, 4, 2],
+    [6, 96, 3, 1],
+    [6, 160, 3, 2],
+    [6, 320, 1, 1],
+];
+/// Channels of the first convolution.
+const STEM: usize = 32;
+/// Where activations end (ReLU6).
+const TOP: f32 = 6.0;
+const POINT: Window = Window::new(1, 0);
+
+/// The network without its classifier.
+#[derive(Debug)]
+pub struct MobileNet {
+    stem: Conv,
+    grey: Conv,
+    blocks: Vec<Block>,
+    last: Conv,
+    hash: String,
+    device: Device,
+}
+
+/// An inverted residual with a linear bottleneck.
+#[derive(Debug)]
+struct Block {
+    expand: Option<Conv>,
+    depthwise: Conv,
+    project: Conv,
+    window: Window,
+    residual: bool,
+}
+
+impl MobileNet {
+    /// Reads the weights. The error names the tensor that is missing or has another shape than torchvision's.
+    pub fn read(path: &Path, device: &Device) -> Result<Self> {
+        let bytes = read(path)?;
+        Self::of(&Weights::new(path, &bytes, "MobileNetV2", device)?, device)
+    }
+
+    pub(crate) fn of(weights: &Weights, device: &Device) -> Result<Self> {
+        let (mut blocks, mut channels) = (Vec::new(), STEM);
+        for [expansion, outputs, count, stride] in STAGES {
+            for repeat in 0..count {
+                let stride = if repeat == 0 { stride } else { 1 };
+                blocks.push(Block::read(
+                    weights,
+                    blocks.len() + 1,
+                    [channels, outputs],
+                    [expansion, stride],
+                )?);
+                channels = outputs;
+            }
+        }
+        Ok(Self {
+            stem: weights.conv("features.0.0", [STEM, 3, 3, 3])?,
+            grey: grey_stem(weights)?,
+            last: weights.conv(&format!("features.{}.0", blocks.len() + 1), [WIDTH, channels, 1, 1])?,
+            blocks,
+            hash: weights.hash(),
+            device: device.clone(),
+        })
+    }
+
+    /// SHA-256 of the weights file, in hexadecimal.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// Features of one grey image of [`SIDE`] x [`SIDE`] values in 0..1, row by row: [`WIDTH`] numbers.
+    pub fn features(&self, mut pixels: Vec<f32>) -> Vec<f32> {
+        pixels.extend(std::iter::repeat_n(1.0, SIDE * SIDE));
+        let image = Tensor::<4>::from_data(TensorData::new(pixels, [1, 2, SIDE, SIDE]), &self.device);
+        means(self.trunk(bounded(&self.grey, image, Window::new(2, 1))))
+    }
+
+    /// Normalised RGB `[b, 3, h, w]` to the last convolution's output `[b, 1280, h', w']`.
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
+        self.trunk(bounded(&self.stem, images, Window::new(2, 1)))
+    }
+
+    fn trunk(&self, stem: Tensor<4>) -> Tensor<4> {
+        let x = self.blocks.iter().fold(stem, |x, block| block.forward(x));
+        bounded(&self.last, x, POINT)
+    }
+}
+
+/// Convolution, then ReLU6.
+fn bounded(conv: &Conv, x: Tensor<4>, window: Window) -> Tensor<4> {
+    conv.forward(x, window, 0.0).clamp_max(TOP)
+}
+
+impl Block {
+    fn read(
+        weights: &Weights,
+        at: usize,
+        [inputs, outputs]: [usize; 2],
+        [expansion, stride]: [usize; 2],
+    ) -> Result<Self> {
+        let wide = inputs * expansion;
+        let name = |part: &str| format!("features.{at}.conv.{part}");
+        let (expand, rest) = match expansion {
+            1 => (None, ["0.0", "1"]),
+            _ => (Some(weights.conv(&name("0.0"), [wide, inputs, 1, 1])?), ["1.0", "2"]),
+        };
+        Ok(Self {
+            expand,
+            depthwise: weights.conv(&name(rest[0]), [wide, 1, 3, 3])?,
+            project: weights.conv(&name(rest[1]), [outputs, wide, 1, 1])?,
+            window: Window::new(stride, 1).groups(wide),
+            residual: stride == 1 && inputs == outputs,
+        })
+    }
+
+    /// `[b, in, h, w]` to `[b, out, h / stride, w / stride]`.
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let wide = self.expand.as_ref().map_or_else(|| x.clone(), |expand| bounded(expand, x.clone(), POINT));
+        let y = self.project.forward(bounded(&self.depthwise, wide, self.window), POINT, 1.0);
+        if self.residual { x + y } else { y }
+    }
+}
+
+/// The first convolution for a grey channel in 0..1 and one of ones: the normalisation and the three channels fold into
+/// both. The ones say where the image is, since beyond its edge there are zeros *after* normalisation.
+fn grey_stem(weights: &Weights) -> Result<Conv> {
+    let weight = weights.values("features.0.0.weight", &[STEM, 3, 3, 3])?;
+    let bias = weights.values("features.0.0.bias", &[STEM])?;
+    let mut folded = vec![0.0; STEM * 2 * 9];
+    for (at, value) in weight.iter().enumerate() {
+        let (output, channel, tap) = (at / 27, at / 9 % 3, at % 9);
+        let scaled = value / DEVIATION[channel];
+        folded[output * 18 + tap] += scaled;
+        folded[output * 18 + 9 + tap] -= scaled * MEAN[channel];
+    }
+    Ok(weights.conv_of(folded, bias, [STEM, 2, 3, 3]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pretrained::tests::{apart, grey_and_rgb, npy, shared};
+
+    const WEIGHTS: &str = "mobilenetv2-imagenet.safetensors";
+
+    #[test]
+    fn the_features_are_those_of_pytorch() {
+        let names = [WEIGHTS, "squeezenet1_1-reference-input.npy", "mobilenetv2-reference-features.npy"];
+        let [Some(weights), Some(input), Some(features)] = names.map(shared) else { return };
+        let device = Device::default();
+        let net = MobileNet::read(&weights, &device).unwrap();
+        let images = Tensor::<4>::from_data(TensorData::new(npy(&input), [1, 3, SIDE, SIDE]), &device);
+        let (ours, theirs) = (means(net.forward(images)), npy(&features));
+        let largest = theirs.iter().fold(0.0, |a: f32, b| a.max(b.abs()));
+        let error = apart(&ours, &theirs) / largest;
+        println!("largest difference {error:e} of the largest feature, {largest}");
+        // 52 convolutions in single precision, summed in another order.
+        assert!(error < 1e-4, "{error:e}");
+    }
+
+    #[test]
+    fn a_grey_image_is_described_as_its_normalised_rgb_is() {
+        let Some(weights) = shared(WEIGHTS) else { return };
+        let device = Device::default();
+        let net = MobileNet::read(&weights, &device).unwrap();
+        let (pixels, rgb) = grey_and_rgb(&device);
+        let whole = means(net.forward(rgb));
+        let error = apart(&whole, &net.features(pixels));
+        let largest = whole.iter().copied().fold(0.0, f32::max);
+        println!("largest difference {error:e} of {largest}");
+        assert!(error < 1e-4 * largest, "{error}");
+        let began = std::time::Instant::now();
+        (0..8).for_each(|_| drop(net.features(vec![0.5; SIDE * SIDE])));
+        println!("{:.1} images/s, one after the other", 8.0 / began.elapsed().as_secs_f64());
+    }
+}

@@ -1,0 +1,147 @@
+//! What networks trained on ImageNet share: a weights file that is trusted in nothing, and the images they saw.
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use safetensors::tensor::{Dtype, SafeTensors};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::ops::{Window, convolution_bias_relu};
+
+/// Mean of the channels in the images that the networks were trained on.
+pub const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+/// Their standard deviation.
+pub const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
+/// Side of the images they were trained on; features of other sizes are not comparable.
+pub const SIDE: usize = 224;
+
+/// A convolution with bias.
+#[derive(Clone, Debug)]
+pub(crate) struct Conv {
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+}
+
+impl Conv {
+    /// `[b, in, h, w]` to `[b, out, h', w']`, then leaky ReLU of the slope: 0 is ReLU, 1 nothing.
+    pub(crate) fn forward(&self, x: Tensor<4>, window: Window, slope: f32) -> Tensor<4> {
+        convolution_bias_relu(x, self.weight.clone(), self.bias.clone(), window, slope)
+    }
+}
+
+/// The bytes of a weights file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(Error::file(path))
+}
+
+/// Tensors of a safetensors file by torchvision's names.
+pub(crate) struct Weights<'a> {
+    path: &'a Path,
+    /// Whose weights are looked for, in messages.
+    network: &'static str,
+    file: SafeTensors<'a>,
+    device: &'a Device,
+    hash: String,
+}
+
+impl<'a> Weights<'a> {
+    pub(crate) fn new(
+        path: &'a Path,
+        bytes: &'a [u8],
+        network: &'static str,
+        device: &'a Device,
+    ) -> Result<Self> {
+        let file = SafeTensors::deserialize(bytes).map_err(|e| {
+            Error::content(
+                path,
+                format!("not a whole safetensors file ({e}); copy it again from where it came"),
+            )
+        })?;
+        let hash = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { path, network, file, device, hash })
+    }
+
+    /// SHA-256 of the file, in hexadecimal.
+    pub(crate) fn hash(&self) -> String {
+        self.hash.clone()
+    }
+
+    /// The names of all tensors.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.file.names()
+    }
+
+    /// `NAME.weight` of the shape and `NAME.bias`.
+    pub(crate) fn conv(&self, name: &str, shape: [usize; 4]) -> Result<Conv> {
+        let weight = self.values(&format!("{name}.weight"), &shape)?;
+        let bias = self.values(&format!("{name}.bias"), &shape[..1])?;
+        Ok(self.conv_of(weight, bias, shape))
+    }
+
+    /// A convolution of values at hand.
+    pub(crate) fn conv_of(&self, weight: Vec<f32>, bias: Vec<f32>, shape: [usize; 4]) -> Conv {
+        let weight = Tensor::from_data(TensorData::new(weight, shape), self.device);
+        Conv { weight, bias: Tensor::from_data(TensorData::new(bias, [shape[0]]), self.device) }
+    }
+
+    /// The values of a tensor of this shape; the error names it.
+    pub(crate) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let bad = |reason| {
+            let network = self.network;
+            Error::content(self.path, format!("{reason}; {network} with torchvision's names is needed"))
+        };
+        let view = self.file.tensor(name).map_err(|_| bad(format!("holds no tensor `{name}`")))?;
+        if view.shape() != shape || view.dtype() != Dtype::F32 {
+            let (found, kind) = (view.shape(), view.dtype());
+            return Err(bad(format!("tensor `{name}` is {kind:?} {found:?}, expected F32 {shape:?}")));
+        }
+        let value = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+        let values: Vec<f32> = view.data().chunks_exact(4).map(value).collect();
+        match values.iter().all(|v| v.is_finite()) {
+            true => Ok(values),
+            false => Err(bad(format!("tensor `{name}` holds values that are not finite"))),
+        }
+    }
+}
+
+/// The mean over space, `[1, c, h, w]` to `c` numbers.
+pub(crate) fn means(maps: Tensor<4>) -> Vec<f32> {
+    let means: Tensor<4> = maps.mean_dim(2).mean_dim(3); // [1, c, 1, 1]
+    means.into_data().convert::<f32>().try_to_vec().expect("just converted")
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A file of the shared weights, or nothing, said, where it is not there.
+    pub(crate) fn shared(name: &str) -> Option<std::path::PathBuf> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/weights").join(name);
+        if !path.exists() {
+            println!("skipped: {} is not there", path.display());
+        }
+        path.exists().then_some(path)
+    }
+
+    /// The values of a single-precision .npy file.
+    pub(crate) fn npy(path: &Path) -> Vec<f32> {
+        let bytes = std::fs::read(path).unwrap();
+        let header = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+        bytes[header..].chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+    }
+
+    /// A grey image with edges, and the same in normalised RGB.
+    pub(crate) fn grey_and_rgb(device: &Device) -> (Vec<f32>, Tensor<4>) {
+        let pixels: Vec<f32> = (0..SIDE * SIDE).map(|i| (i % 251) as f32 / 250.0).collect();
+        let rgb = (0..3).flat_map(|c| pixels.iter().map(move |p| (p - MEAN[c]) / DEVIATION[c])).collect();
+        let rgb = Tensor::<4>::from_data(TensorData::new(rgb, [1, 3, SIDE, SIDE]), device);
+        (pixels, rgb)
+    }
+
+    /// The largest difference.
+    pub(crate) fn apart(a: &[f32], b: &[f32]) -> f32 {
+        assert_eq!(a.len(), b.len());
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    }
+}
