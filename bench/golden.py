@@ -1,6 +1,6 @@
 """Writes crates/measures/tests/golden.json: reference values from independent implementations.
 
-    python3 -m venv .venv && .venv/bin/pip install numpy scipy scikit-learn prdc mpmath && .venv/bin/python bench/golden.py
+    python3 -m venv .venv && .venv/bin/pip install numpy scipy scikit-learn prdc mpmath vendi-score && .venv/bin/python bench/golden.py
 
 The inputs are not stored: `cloud` draws them here and in crates/measures/tests/golden.rs from the same integers.
 """
@@ -12,6 +12,10 @@ import mpmath
 import numpy
 import prdc
 import scipy.linalg
+import scipy.spatial
+import sklearn.discriminant_analysis
+import sklearn.metrics.pairwise
+from vendi_score import vendi
 
 MASK = (1 << 64) - 1
 
@@ -67,6 +71,28 @@ def frechet_exact(a, b):
     return float(apart + trace - 2 * mpmath.fsum(mpmath.sqrt(max(v, 0)) for v in shared))
 
 
+def kid(a, b):
+    """As torch-fidelity's KID with one subset of all images: the unbiased estimate, by scikit-learn's kernel."""
+    kernel = lambda x, y: sklearn.metrics.pairwise.polynomial_kernel(x, y, degree=3, gamma=1 / a.shape[1], coef0=1)
+    inner = lambda x: (kernel(x, x).sum() - numpy.trace(kernel(x, x))) / (len(x) * (len(x) - 1))
+    return float(inner(a) + inner(b) - 2 * kernel(a, b).mean())
+
+
+def authenticity(a, b):
+    """As dgm-eval's compute_authpct."""
+    among = scipy.spatial.distance.cdist(a, a)
+    numpy.fill_diagonal(among, numpy.inf)
+    to_real = scipy.spatial.distance.cdist(a, b)
+    return float(numpy.mean(to_real.min(0) > among.min(0)[to_real.argmin(0)]))
+
+
+def probe(a, b):
+    """Log odds of the first five images of b."""
+    model = sklearn.discriminant_analysis.LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=[0.5, 0.5])
+    model.fit(numpy.concatenate([a, b]), [0] * len(a) + [1] * len(b))
+    return model.decision_function(b[:5]).tolist()
+
+
 def main():
     cases = []
     for real, fake, width, shift, k in [(300, 400, 16, 0.0, 5), (200, 150, 40, 0.05, 3), (20, 30, 24, 0.02, 5), (12, 15, 32, 0.0, 4)]:
@@ -74,6 +100,7 @@ def main():
         frechet = frechet_scipy if min(real, fake) > width else frechet_exact
         case = {"real": real, "synthetic": fake, "width": width, "shift": shift, "k": k, "by": frechet.__name__}
         values = {name: float(v) for name, v in prdc.compute_prdc(a, b, k).items()}
+        values |= {"kid": kid(a, b), "authenticity": authenticity(a, b), "vendi": float(vendi.score_dual(b, normalize=True)), "probe": probe(a, b)}
         cases.append(case | {"frechet": frechet(a, b)} | values)
         print(cases[-1])
     path = pathlib.Path(__file__).parent.parent / "crates/measures/tests/golden.json"

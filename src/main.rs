@@ -3,6 +3,8 @@
 mod cmd;
 mod console;
 mod memory;
+mod parts;
+mod pixels;
 mod report;
 mod sets;
 mod spaces;

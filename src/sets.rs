@@ -68,6 +68,11 @@ impl Set {
         grades
     }
 
+    /// The grade of each row, where it has one.
+    pub(crate) fn grades(&self) -> Vec<Option<u8>> {
+        self.rows.iter().map(|row| row.grade).collect()
+    }
+
     /// A label each row, equal for images of one subject.
     pub(crate) fn units(&self) -> Vec<u32> {
         let mut labels = BTreeMap::<String, u32>::new();

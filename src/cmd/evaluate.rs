@@ -9,14 +9,17 @@ use doppelray_images::files::write_whole;
 use doppelray_images::progress::{Event, Listener};
 use doppelray_measures::Features;
 use doppelray_measures::compare::{Settings, compare};
+use doppelray_measures::consistency::{Graded, consistency};
 use doppelray_measures::rng::{Purpose, stream};
 
 use super::Common;
 use crate::console::Console;
+use crate::parts::{Column, Parts, grades, groups};
+use crate::pixels::{self, likeness};
 use crate::report::evaluate::{Evaluation, FileHash, Pictures, Side, Space as Measured};
 use crate::report::{film, html};
 use crate::sets::Set;
-use crate::spaces::{Space, describe};
+use crate::spaces::{Space, Which, describe};
 
 /// Images of each kind a grade shows.
 const SHOWN: usize = 6;
@@ -39,9 +42,14 @@ pub(crate) struct Evaluate {
     /// The split of real images to compare with [default: test if there is one, else val].
     #[arg(long, value_name = "SPLIT")]
     real_split: Option<String>,
-    /// A further feature space beside the built-in bank: a .safetensors file of SqueezeNet 1.1's weights.
-    #[arg(long, value_name = "FILE")]
+    /// A further feature space beside the built-in bank: `radiomics`; a .safetensors file of SqueezeNet 1.1's or
+    /// MobileNetV2's weights; or NAME=REAL,SYNTHETIC, two .npy or .safetensors files of features, a row an image in the
+    /// order of the manifests.
+    #[arg(long, value_name = "FILE|NAME=REAL,SYNTHETIC")]
     features: Vec<String>,
+    /// Compare groups of images too, by this column of the manifests.
+    #[arg(long, value_name = "COLUMN")]
+    by: Vec<Column>,
     /// Of the random halves, resamplings and pictures.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -65,14 +73,30 @@ impl Evaluate {
         let synthetic = Set::whole(&self.synthetic)?;
         make_proof(&self.out)?;
         let pair = [&real, &synthetic];
-        let described = [describe(&real, &spaces, listener)?, describe(&synthetic, &spaces, listener)?];
-        let numbers = [&described[0][..], &described[1][..]];
+        let spectrum = same_size(pair).map(Space::radial);
+        let asked: Vec<&Space> = spaces.iter().chain(&spectrum).collect();
+        let described = [
+            describe(&real, Which::Real, &asked, listener)?,
+            describe(&synthetic, Which::Synthetic, &asked, listener)?,
+        ];
+        let numbers = described.each_ref().map(|all| &all[..spaces.len()]);
+        let profiles = described.each_ref().map(|all| &all[asked.len() - 1]);
         let settings = Settings { seed: self.seed, ..Settings::default() };
+        let grades = grades(pair);
+        let spectrum =
+            spectrum.map(|_| pixels::spectrum(profiles, &grades, &settings)).transpose()?.flatten();
         let report = Evaluation {
             real: side(&self.real, &real),
             synthetic: side(&self.synthetic, &synthetic),
-            spaces: measure(&spaces, pair, numbers, (&settings, listener))?,
-            gallery: gallery(pair, self.seed),
+            spaces: measure(
+                (&spaces, [&grades, &groups(pair, &self.by)]),
+                pair,
+                numbers,
+                (&settings, listener),
+            )?,
+            likeness: likeness(pair, &grades, &settings, listener)?,
+            spectrum,
+            gallery: gallery(pair, &grades, self.seed),
             settings,
             seed: self.seed,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -124,30 +148,36 @@ fn title(path: &Path, title: &str) -> String {
 
 /// Every space, overall and by grade.
 fn measure(
-    spaces: &[Space],
+    (spaces, parts): (&[Space], [&Parts; 2]),
     sets: [&Set; 2],
     numbers: [&[Features]; 2],
     (settings, listener): (&Settings, Listener),
 ) -> anyhow::Result<BTreeMap<String, Measured>> {
-    let grades = grades(sets);
-    let total = (spaces.len() * (grades.len() + 1)) as u64;
+    let [grades, groups] = parts;
+    let total = (spaces.len() * (grades.len() + groups.len() + 1)) as u64;
     listener(Event::Begin { task: "measuring", total, unit: "comparisons" });
     let compared = |real: &Features, synthetic: &Features| {
         let comparison = compare(real, synthetic, settings);
         listener(Event::Advance(1));
         comparison
     };
+    let labels = sets.map(Set::grades);
     let space = |(at, space): (usize, &Space)| {
-        let [real, synthetic] = numbers.map(|n| &n[at]);
-        let grade = |(grade, [a, b]): (&String, &[Vec<usize>; 2])| {
-            Ok((grade.clone(), compared(&real.select(a), &synthetic.select(b))?))
+        let [real, synthetic] = &space.scaled(numbers.map(|n| &n[at]))?;
+        let graded =
+            [(real, &labels[0]), (synthetic, &labels[1])].map(|(set, grades)| Graded { set, grades });
+        let part = |(name, [a, b]): (&String, &[Vec<usize>; 2])| {
+            Ok((name.clone(), compared(&real.select(a), &synthetic.select(b))?))
         };
         let measured = Measured {
             about: space.about(),
             width: space.width(),
-            weights: space.weights.clone(),
+            files: space.files(),
+            learned: space.is_learned(),
             overall: compared(real, synthetic)?,
-            grades: grades.iter().map(grade).collect::<anyhow::Result<_>>()?,
+            grades: grades.iter().map(part).collect::<anyhow::Result<_>>()?,
+            groups: groups.iter().map(part).collect::<anyhow::Result<_>>()?,
+            consistency: consistency(graded[0], graded[1], settings.resampling())?,
         };
         Ok((space.name.clone(), measured))
     };
@@ -156,27 +186,25 @@ fn measure(
     measured
 }
 
-/// The grades of either set with the rows of both.
-fn grades(sets: [&Set; 2]) -> BTreeMap<String, [Vec<usize>; 2]> {
-    let mut grades = BTreeMap::<String, [Vec<usize>; 2]>::new();
-    for (at, set) in sets.iter().enumerate() {
-        set.by_grade().into_iter().for_each(|(grade, rows)| grades.entry(grade).or_default()[at] = rows);
-    }
-    grades
+/// The width that the images of both sets have, where it is one.
+fn same_size([real, synthetic]: [&Set; 2]) -> Option<u32> {
+    let [a, b] = [real, synthetic].map(|set| set.collection.about().size);
+    (a == b).then_some(a)
 }
 
 /// Random images of each grade.
-fn gallery(sets: [&Set; 2], seed: u64) -> BTreeMap<String, Pictures> {
-    let choose = |place: usize, set: &Set, mut rows: Vec<usize>| -> Vec<FileHash> {
+fn gallery(sets: [&Set; 2], grades: &Parts, seed: u64) -> BTreeMap<String, Pictures> {
+    let choose = |place: usize, set: &Set, rows: &[usize]| -> Vec<FileHash> {
+        let mut rows = rows.to_vec();
         stream(seed, Purpose::Gallery, place as u64).shuffle(&mut rows);
         let chosen = rows.into_iter().take(SHOWN).map(|at| &set.rows[at]);
         chosen.map(|row| FileHash { file: row.file.clone(), sha256: row.sha256.clone() }).collect()
     };
-    let grade = |(at, (grade, [real, synthetic])): (usize, (String, [Vec<usize>; 2]))| {
+    let grade = |(at, (grade, [real, synthetic])): (usize, (&String, &[Vec<usize>; 2]))| {
         let real = choose(2 * at, sets[0], real);
-        (grade, Pictures { real, synthetic: choose(2 * at + 1, sets[1], synthetic) })
+        (grade.clone(), Pictures { real, synthetic: choose(2 * at + 1, sets[1], synthetic) })
     };
-    grades(sets).into_iter().enumerate().map(grade).collect()
+    grades.iter().enumerate().map(grade).collect()
 }
 
 /// Both files, each whole; the page from the report alone.

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use doppelray_measures::compare::{Comparison, Settings};
+use doppelray_measures::consistency::Consistency;
+use doppelray_measures::estimate::Estimate;
+use doppelray_measures::radial::Spectra;
 use serde::{Deserialize, Serialize};
 
 use super::verdict;
@@ -22,6 +25,10 @@ pub(crate) struct Evaluation {
     pub(crate) synthetic: Side,
     /// Measures by space.
     pub(crate) spaces: BTreeMap<String, Space>,
+    /// How much alike the images of a grade are, by grade.
+    pub(crate) likeness: BTreeMap<String, Likeness>,
+    /// Power by spatial frequency; absent where images differ in size or are too few.
+    pub(crate) spectrum: Option<Spectrum>,
     /// Images to look at, by grade.
     pub(crate) gallery: BTreeMap<String, Pictures>,
     pub(crate) settings: Settings,
@@ -58,10 +65,33 @@ pub(crate) struct Space {
     pub(crate) about: String,
     /// Features an image.
     pub(crate) width: usize,
-    /// The weights, where it has any.
-    pub(crate) weights: Option<FileHash>,
+    /// The weights, or the features that were given.
+    pub(crate) files: Vec<FileHash>,
+    /// Whether a network makes it.
+    pub(crate) learned: bool,
     pub(crate) overall: Comparison,
     pub(crate) grades: BTreeMap<String, Comparison>,
+    /// By group, where groups were asked for.
+    #[serde(default)]
+    pub(crate) groups: BTreeMap<String, Comparison>,
+    /// Whether a probe trained on real images reads the intended grades; absent where fewer than two grades have enough.
+    pub(crate) consistency: Option<Consistency>,
+}
+
+/// The mean MS-SSIM of random pairs within a grade: more alike is less diverse. Absent below ten pairs.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Likeness {
+    /// Of images of different subjects.
+    pub(crate) real: Option<Estimate>,
+    /// Its floor is the real images' value.
+    pub(crate) synthetic: Option<Estimate>,
+}
+
+/// Radial power spectra of both kinds.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Spectrum {
+    pub(crate) overall: Spectra,
+    pub(crate) grades: BTreeMap<String, Spectra>,
 }
 
 /// A file and its content's SHA-256.

@@ -1,6 +1,7 @@
 //! Journeys through the binary.
 
 mod dicom;
+mod evaluate;
 mod fixture;
 mod import;
 mod journey;

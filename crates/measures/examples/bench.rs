@@ -1,4 +1,4 @@
-//! Seconds of Frechet distance and precision, recall, density and coverage; `bench/evaluate.py` sets them beside others.
+//! Seconds of Frechet distance, kernel distance with its interval, and precision, recall, density and coverage; `bench/evaluate.py` sets them beside others.
 //!
 //! Arguments: images a side, features, and a file of both sets' f32 values, one after the other.
 #![allow(clippy::print_stdout, reason = "a bench prints")]
@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use doppelray_measures::Features;
 use doppelray_measures::frechet::{Gaussian, frechet};
+use doppelray_measures::kid::kid;
 use doppelray_measures::prdc::indicators;
 
 fn main() {
@@ -26,11 +27,14 @@ fn main() {
     let began = Instant::now();
     let prdc = indicators(&a, &b, 5).expect("more than k images").measures();
     let prdc_seconds = began.elapsed().as_secs_f64();
+    let began = Instant::now();
+    let kernel = kid(&a, &b).expect("one space").value;
+    let kid_seconds = began.elapsed().as_secs_f64();
     let peak = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = peak.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB").trim().to_owned();
     let peak = peak.trim_end_matches(" kB");
     println!(
-        r#"{{"frechet": {distance}, "precision": {}, "recall": {}, "density": {}, "coverage": {}, "frechet_s": {frechet_seconds}, "prdc_s": {prdc_seconds}, "peak_kb": {peak}}}"#,
+        r#"{{"frechet": {distance}, "kid": {kernel}, "kid_s": {kid_seconds}, "precision": {}, "recall": {}, "density": {}, "coverage": {}, "frechet_s": {frechet_seconds}, "prdc_s": {prdc_seconds}, "peak_kb": {peak}}}"#,
         prdc.precision, prdc.recall, prdc.density, prdc.coverage
     );
 }

@@ -9,7 +9,7 @@ use crate::rng::{Purpose, Stream, stream};
 /// The tail left out on either side of a 95% interval.
 const TAIL: f64 = 0.025;
 /// The standard normal's 97.5% quantile.
-const Z: f64 = 1.959_963_984_540_054;
+pub(crate) const Z: f64 = 1.959_963_984_540_054;
 
 /// A value with its 95% interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,11 @@ impl Units {
         Self(set.by_unit())
     }
 
+    /// `n` images, each its own unit.
+    pub fn single(n: usize) -> Self {
+        Self((0..n).map(|row| vec![row]).collect())
+    }
+
     /// How often each image is in one resampled set.
     pub fn weights(&self, stream: &mut Stream) -> Vec<u32> {
         let mut weights = vec![0; self.0.iter().map(Vec::len).sum()];
@@ -51,6 +56,11 @@ impl Units {
             self.0[stream.below(self.0.len())].iter().for_each(|row| weights[*row] += 1);
         }
         weights
+    }
+
+    /// The sum of one value an image over each unit.
+    pub(crate) fn sums(&self, values: &[f64]) -> Vec<f64> {
+        self.0.iter().map(|rows| rows.iter().map(|row| values[*row]).sum()).collect()
     }
 }
 
@@ -73,7 +83,7 @@ pub fn mean_estimate(values: &[f64], units: &Units, resampling: Resampling) -> E
 }
 
 /// The largest rate at which `n` draws still show nothing with probability 2.5%.
-fn unseen(n: usize) -> f64 {
+pub(crate) fn unseen(n: usize) -> f64 {
     1.0 - libm::pow(TAIL, 1.0 / n as f64)
 }
 

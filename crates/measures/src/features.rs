@@ -113,6 +113,27 @@ impl Features {
         Self { width: self.width, values, units }
     }
 
+    /// The same rows with each feature shifted and scaled so that `reference` has mean 0 and deviation 1; one that does not
+    /// vary there is shifted only.
+    pub fn standardised_by(&self, reference: &Self) -> Result<Self, FeatureError> {
+        reference.same_space(self)?;
+        let n = reference.len() as f64;
+        let mean = |of: &dyn Fn(usize) -> f64| (0..reference.len()).map(of).sum::<f64>() / n;
+        let constants: Vec<(f64, f64)> = (0..self.width)
+            .map(|at| {
+                let value = |row| f64::from(reference.row(row)[at]);
+                let centre = mean(&value);
+                let variance = mean(&|row| (value(row) - centre).powi(2));
+                (centre, if variance > 0.0 { variance.sqrt() } else { 1.0 })
+            })
+            .collect();
+        let values = self.values.chunks_exact(self.width).flat_map(|row| {
+            row.iter().zip(&constants).map(|(v, (centre, scale))| ((f64::from(*v) - centre) / scale) as f32)
+        });
+        let values = values.collect();
+        Ok(Self { width: self.width, values, units: self.units.clone() })
+    }
+
     /// Row indices of each unit, in order of first appearance.
     pub fn by_unit(&self) -> Vec<Vec<usize>> {
         let mut place = std::collections::BTreeMap::new();
@@ -149,6 +170,12 @@ mod tests {
         assert_eq!(two.clone().with_units(vec![0]), Err(FeatureError::Units { units: 1, rows: 2 }));
         let one = Features::new(1, vec![0.0; 4]).unwrap();
         assert_eq!(two.same_space(&one), Err(FeatureError::Width { left: 2, right: 1 }));
+    }
+
+    #[test]
+    fn a_reference_standardised_by_itself_has_mean_0_and_deviation_1() {
+        let set = Features::new(2, vec![1.0, 7.0, 3.0, 7.0]).unwrap();
+        assert_eq!(set.standardised_by(&set).unwrap().values, [-1.0, 0.0, 1.0, 0.0]);
     }
 
     #[test]

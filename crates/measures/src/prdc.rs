@@ -1,18 +1,12 @@
 //! Improved precision and recall (Kynkaanniemi et al. 2019, eq. 1-2), density and coverage (Naeem et al. 2020,
 //! eq. 2-3) between real and synthetic feature vectors.
 //!
-//! Distances are computed in f64, a tile at a time: memory grows with n + m, never with n x m. Every tile is the
-//! same whatever the number of threads, and what tiles give is combined by minima and integer sums, so the
-//! results do not depend on it either.
+//! What tiles of distances give is combined by minima and integer sums, so the result does not depend on threads.
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, Par};
 use rayon::prelude::*;
 
 use crate::features::{FeatureError, Features};
-
-/// Rows and columns of a tile of distances: 512 KiB, which a core's cache holds.
-const TILE: usize = 256;
+use crate::tiles::{Block, Tiles, part_of};
 
 /// What each image contributes; the measures are means of these.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,7 +64,7 @@ pub fn indicators(real: &Features, synthetic: &Features, k: usize) -> Result<Ind
     let strips: Vec<Strip> = (0..real.blocks.len())
         .into_par_iter()
         .map(|block| {
-            Strip::of(&real.blocks[block], &synthetic, radii_of(block, &real_radii), &synthetic_radii)
+            Strip::of(&real.blocks[block], &synthetic, part_of(block, &real_radii), &synthetic_radii)
         })
         .collect();
     let mut balls = vec![0u32; synthetic.count];
@@ -82,66 +76,6 @@ pub fn indicators(real: &Features, synthetic: &Features, k: usize) -> Result<Ind
     Ok(Indicators { k, balls, recalled, covered })
 }
 
-/// A set cut into blocks of columns, each image a column with its squared length.
-struct Tiles {
-    count: usize,
-    blocks: Vec<Block>,
-}
-
-struct Block {
-    columns: Mat<f64>,
-    lengths: Vec<f64>,
-}
-
-impl Tiles {
-    fn new(set: &Features) -> Self {
-        let rows: Vec<usize> = (0..set.len()).collect();
-        let blocks = rows.par_chunks(TILE).map(|chunk| Block::new(set, chunk)).collect();
-        Self { count: set.len(), blocks }
-    }
-
-    /// The squared distance of each image to its `k`-th nearest other one.
-    fn radii(&self, k: usize) -> Vec<f64> {
-        let strip = |(at, block): (usize, &Block)| {
-            let mut nearest = vec![Vec::with_capacity(k + 1); block.lengths.len()];
-            for (other, columns) in self.blocks.iter().enumerate() {
-                let tile = block.distances(columns);
-                for (i, smallest) in nearest.iter_mut().enumerate() {
-                    let own = (at == other).then_some(i);
-                    let others = (0..tile.ncols()).filter(|j| Some(*j) != own);
-                    others.for_each(|j| keep_smallest(smallest, tile[(i, j)], k));
-                }
-            }
-            nearest.into_iter().map(|n| n[k - 1]).collect::<Vec<f64>>()
-        };
-        self.blocks.par_iter().enumerate().flat_map_iter(strip).collect()
-    }
-}
-
-impl Block {
-    fn new(set: &Features, rows: &[usize]) -> Self {
-        let columns = Mat::from_fn(set.width(), rows.len(), |i, j| f64::from(set.row(rows[j])[i]));
-        let lengths = (0..rows.len()).map(|j| columns.col(j).squared_norm_l2()).collect();
-        Self { columns, lengths }
-    }
-
-    /// Squared distances, own images down and the other's across.
-    fn distances(&self, other: &Self) -> Mat<f64> {
-        let mut tile = Mat::zeros(self.lengths.len(), other.lengths.len());
-        let (own, others) = (self.columns.transpose(), &other.columns);
-        matmul(&mut tile, Accum::Replace, own, others, -2.0, Par::Seq);
-        for (j, length) in other.lengths.iter().enumerate() {
-            for (value, own) in tile.col_as_slice_mut(j).iter_mut().zip(&self.lengths) {
-                let sum = own + length;
-                let distance = sum + *value;
-                // Equal images must be at 0, whatever order their products were summed in.
-                *value = if distance < sum * 1e-13 { 0.0 } else { distance };
-            }
-        }
-        tile
-    }
-}
-
 /// One block of real images against all synthetic ones.
 struct Strip {
     balls: Vec<u32>,
@@ -151,12 +85,12 @@ struct Strip {
 
 impl Strip {
     fn of(real: &Block, synthetic: &Tiles, real_radii: &[f64], synthetic_radii: &[f64]) -> Self {
-        let rows = real.lengths.len();
+        let rows = real.len();
         let mut balls = Vec::with_capacity(synthetic.count);
         let (mut recalled, mut covered) = (vec![false; rows], vec![false; rows]);
         for (at, block) in synthetic.blocks.iter().enumerate() {
             let tile = real.distances(block);
-            for (j, radius) in radii_of(at, synthetic_radii).iter().enumerate() {
+            for (j, radius) in part_of(at, synthetic_radii).iter().enumerate() {
                 let mut inside = 0;
                 for (i, distance) in tile.col_as_slice(j).iter().enumerate() {
                     let held = *distance <= real_radii[i];
@@ -169,21 +103,6 @@ impl Strip {
         }
         Self { balls, recalled, covered }
     }
-}
-
-/// The part of `radii` that belongs to a block.
-fn radii_of(block: usize, radii: &[f64]) -> &[f64] {
-    &radii[block * TILE..radii.len().min((block + 1) * TILE)]
-}
-
-/// Keeps the `k` smallest values in order.
-fn keep_smallest(smallest: &mut Vec<f64>, value: f64, k: usize) {
-    if smallest.len() == k && value >= smallest[k - 1] {
-        return;
-    }
-    let place = smallest.partition_point(|v| *v <= value);
-    smallest.insert(place, value);
-    smallest.truncate(k);
 }
 
 #[cfg(test)]

@@ -55,6 +55,12 @@ pub enum Purpose {
     WrongGrade = 50,
     /// Which bytes of a file a test mutates; index = the mutation.
     Mutation = 20,
+    /// Which fold of a cross-validation a unit is in; index = the set's place.
+    Fold = 30,
+    /// Which images of a grade are paired; index = the grade's place and kind.
+    Pairs = 31,
+    /// Which images stand for a set that is too large to compare pair by pair; index = the set's place.
+    Thin = 32,
     /// A simulated panel of readers; index = the study.
     Panel = 60,
     /// Which images a reader study shows; index = the truth and use they are drawn for.

@@ -3,7 +3,7 @@
 //! Gaussians with a known distance; the truth is the mean over the simulated sets. Prints the shares with
 //! `--nocapture`.
 
-use doppelray_measures::compare::{Settings, compare};
+use doppelray_measures::compare::{Measure, Settings, compare};
 use doppelray_measures::rng::{Purpose, stream};
 use doppelray_measures::{Features, estimate::Estimate};
 
@@ -29,7 +29,7 @@ fn coverage(case: &Case) -> f64 {
     let estimate = |study| {
         let real = cloud(case.real, case.width, (2 * study, 0.0));
         let synthetic = cloud(case.synthetic, case.width, (2 * study + 1, case.shift));
-        compare(&real, &synthetic, &settings).unwrap().frechet.unwrap()
+        compare(&real, &synthetic, &settings).unwrap().measures[Measure::Frechet].unwrap()
     };
     let studies: Vec<Estimate> = (0..STUDIES).map(estimate).collect();
     let truth = studies.iter().map(|e| e.value).sum::<f64>() / STUDIES as f64;

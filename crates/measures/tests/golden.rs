@@ -1,8 +1,12 @@
-//! Agreement with scipy, mpmath and the prdc package; `bench/golden.py` writes the stored values.
+//! Agreement with scipy, mpmath, scikit-learn and the packages prdc and vendi-score; `bench/golden.py` writes the stored values.
 
 use doppelray_measures::Features;
+use doppelray_measures::authenticity::authentic;
+use doppelray_measures::discriminant::Discriminant;
 use doppelray_measures::frechet::{Gaussian, frechet};
+use doppelray_measures::kid::kid;
 use doppelray_measures::prdc::indicators;
+use doppelray_measures::vendi::vendi;
 
 /// Everything is f64 on the same f32 features: what is left is rounding in scipy's matrix root.
 const TOLERANCE: f64 = 1e-6;
@@ -20,6 +24,10 @@ struct Case {
     recall: f64,
     density: f64,
     coverage: f64,
+    kid: f64,
+    authenticity: f64,
+    vendi: f64,
+    probe: [f64; 5],
 }
 
 /// Steele, Lea and Flood 2014, as in `bench/golden.py`.
@@ -41,6 +49,11 @@ fn cloud(rows: usize, width: usize, (seed, shift): (u64, f64)) -> Features {
     Features::new(width, values).unwrap()
 }
 
+/// Relative to theirs, and for what is near 0 to 1e-3: a difference of means of about 1.
+fn error(ours: f64, theirs: f64) -> f64 {
+    (ours - theirs).abs() / theirs.abs().max(1e-3)
+}
+
 #[test]
 fn the_measures_agree_with_independent_implementations() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("golden.json")).unwrap();
@@ -49,16 +62,37 @@ fn the_measures_agree_with_independent_implementations() {
         let synthetic = cloud(case.synthetic, case.width, (case.synthetic as u64 + 1, case.shift));
         let distance = frechet(&Gaussian::of(&real).unwrap(), &Gaussian::of(&synthetic).unwrap()).unwrap();
         let prdc = indicators(&real, &synthetic, case.k).unwrap().measures();
+        let authentic = authentic(&real, &synthetic).unwrap();
+        let share = authentic.iter().filter(|a| **a).count() as f64 / authentic.len() as f64;
         let pairs = [
-            (distance, case.frechet),
-            (prdc.precision, case.precision),
-            (prdc.recall, case.recall),
-            (prdc.density, case.density),
-            (prdc.coverage, case.coverage),
+            ("frechet", distance, case.frechet),
+            ("precision", prdc.precision, case.precision),
+            ("recall", prdc.recall, case.recall),
+            ("density", prdc.density, case.density),
+            ("coverage", prdc.coverage, case.coverage),
+            ("kid", kid(&real, &synthetic).unwrap().value, case.kid),
+            ("authenticity", share, case.authenticity),
+            ("vendi", vendi(&synthetic).unwrap().value, case.vendi),
         ];
-        let errors = pairs.map(|(ours, theirs)| (ours - theirs).abs() / theirs.abs().max(1e-9));
-        let sizes = (case.real, case.synthetic, case.width);
-        println!("{sizes:?} by {}: frechet {:.1e}, prdc {:.1?}", case.by, errors[0], &errors[1..]);
-        assert!(errors.iter().all(|e| *e < TOLERANCE), "{errors:?}");
+        let errors = pairs.map(|(name, ours, theirs)| (name, error(ours, theirs)));
+        let shown = errors.map(|(name, error)| format!("{name} {error:.1e}")).join(", ");
+        println!("{:?} by {}: {shown}", (case.real, case.synthetic, case.width), case.by);
+        assert!(errors.iter().all(|(_, e)| *e < TOLERANCE), "{errors:?}");
+    }
+}
+
+#[test]
+fn the_probe_is_scikit_learns() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("golden.json")).unwrap();
+    for case in &cases {
+        let real = cloud(case.real, case.width, (case.real as u64, 0.0));
+        let synthetic = cloud(case.synthetic, case.width, (case.synthetic as u64 + 1, case.shift));
+        let all = |set: &Features| vec![1; set.len()];
+        let probe = Discriminant::fit(&[(&real, all(&real)), (&synthetic, all(&synthetic))]).unwrap();
+        for (row, theirs) in case.probe.iter().enumerate() {
+            let scores = probe.scores(synthetic.row(row));
+            let error = error(scores[1] - scores[0], *theirs);
+            assert!(error < TOLERANCE, "{error:e}");
+        }
     }
 }

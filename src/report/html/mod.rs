@@ -3,6 +3,9 @@
 pub(crate) mod collection;
 mod curve;
 pub(crate) mod evaluate;
+mod measures;
+mod pixels;
+mod reading;
 pub(crate) mod run;
 pub(crate) mod shell;
 pub(crate) mod study;

@@ -1,0 +1,296 @@
+//! Feature spaces: what turns an image into numbers that measures compare.
+
+mod cache;
+mod given;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use doppelray_gan::describer::{Describer, KNOWN};
+use doppelray_gan::pretrained::SIDE;
+use doppelray_images::progress::{Event, Listener};
+use doppelray_images::{Image, Row, resize};
+use doppelray_measures::Features;
+use doppelray_measures::bank::{self, Bank};
+use doppelray_measures::radial::{self, Radial};
+use doppelray_measures::radiomics;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use self::cache::Cache;
+use self::given::Matrix;
+use crate::console::Usage;
+use crate::report::evaluate::FileHash;
+use crate::sets::Set;
+
+/// A feature space with its name in reports.
+pub(crate) struct Space {
+    pub(crate) name: String,
+    /// Of the network that makes it, where one does.
+    pub(crate) weights: Option<FileHash>,
+    source: Source,
+}
+
+enum Source {
+    Bank(Box<Bank>),
+    Pretrained(Describer),
+    Radial(Box<Radial>),
+    Radiomics,
+    /// Computed by someone else: of real images, of synthetic ones.
+    Given(Box<[(Matrix, FileHash); 2]>),
+}
+
+/// Which of the two sets is described.
+#[derive(Clone, Copy)]
+pub(crate) enum Which {
+    Real,
+    Synthetic,
+}
+
+impl Space {
+    /// The built-in bank.
+    pub(crate) fn bank() -> Self {
+        Self { name: "bank".to_owned(), weights: None, source: Source::Bank(Box::new(Bank::new())) }
+    }
+
+    /// Radial spectra of images of `size` pixels a side.
+    pub(crate) fn radial(size: u32) -> Self {
+        let source = Source::Radial(Box::new(Radial::new(size as usize)));
+        Self { name: "spectrum".to_owned(), weights: None, source }
+    }
+
+    fn radiomics() -> Self {
+        Self { name: "radiomics".to_owned(), weights: None, source: Source::Radiomics }
+    }
+
+    /// The bank and what was asked for besides, each once: `bank`, `radiomics`, a file of a known network's weights, or
+    /// `NAME=REAL,SYNTHETIC`, files of features.
+    pub(crate) fn all(asked: &[String]) -> anyhow::Result<Vec<Self>> {
+        let mut spaces = vec![Self::bank()];
+        for name in asked.iter().filter(|name| *name != "bank") {
+            let space = match (name.as_str(), name.split_once('=')) {
+                ("radiomics", _) => Self::radiomics(),
+                (_, Some((name, files))) => Self::given(name, files)?,
+                (name, None) => Self::from_weights(name)?,
+            };
+            if spaces.iter().any(|s| s.name == space.name) {
+                return Err(Usage(format!(
+                    "--features {name}: a space named {} is there already",
+                    space.name
+                ))
+                .into());
+            }
+            spaces.push(space);
+        }
+        Ok(spaces)
+    }
+
+    fn from_weights(name: &str) -> anyhow::Result<Self> {
+        let path = Path::new(name);
+        if path.extension().is_none_or(|e| e != "safetensors") {
+            let reason = format!(
+                "--features {name}: neither `bank` nor `radiomics` nor a .safetensors file of {KNOWN} nor NAME=REAL.npy,SYNTHETIC.npy"
+            );
+            return Err(Usage(reason).into());
+        }
+        let network = Describer::read(path, &Default::default())?;
+        let weights = Some(FileHash { file: name.to_owned(), sha256: network.hash().to_owned() });
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { name: stem, weights, source: Source::Pretrained(network) })
+    }
+
+    fn given(name: &str, files: &str) -> anyhow::Result<Self> {
+        let Some((real, synthetic)) = files.split_once(',').filter(|_| !name.is_empty()) else {
+            return Err(Usage(format!(
+                "--features {name}={files}: two files are needed, NAME=REAL,SYNTHETIC"
+            ))
+            .into());
+        };
+        let read = |file: &str| {
+            let (matrix, bytes) = given::read(Path::new(file))?;
+            let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            anyhow::Ok((matrix, FileHash { file: file.to_owned(), sha256 }))
+        };
+        let sides = [read(real)?, read(synthetic)?];
+        let [a, b] = sides.each_ref().map(|(matrix, _)| matrix.width);
+        if a != b {
+            bail!("{real} holds {a} features an image, {synthetic} {b}; give both of one network");
+        }
+        Ok(Self { name: name.to_owned(), weights: None, source: Source::Given(Box::new(sides)) })
+    }
+
+    /// The files that it rests on: a network's weights, or the features themselves.
+    pub(crate) fn files(&self) -> Vec<FileHash> {
+        match &self.source {
+            Source::Given(sides) => sides.iter().map(|(_, file)| file.clone()).collect(),
+            _ => self.weights.iter().cloned().collect(),
+        }
+    }
+
+    /// What it is, for a reader.
+    pub(crate) fn about(&self) -> String {
+        match &self.source {
+            Source::Bank(_) => format!(
+                "A fixed bank of statistics ({}): brightness, contrast, oriented energies at three scales, spectrum, quantiles.",
+                bank::VERSION
+            ),
+            Source::Pretrained(network) => format!(
+                "{} by the weights named below: the mean over space of its last {}.",
+                network.name(),
+                network.layer()
+            ),
+            Source::Radial(_) => "Power by spatial frequency.".to_owned(),
+            Source::Radiomics => format!(
+                "Radiomics ({}): first-order statistics and texture by the definitions of the IBSI, each in deviations of the real images.",
+                radiomics::VERSION
+            ),
+            Source::Given(_) => "Features that were computed elsewhere, in the files named below.".to_owned(),
+        }
+    }
+
+    /// Whether a network makes it.
+    pub(crate) fn is_learned(&self) -> bool {
+        matches!(self.source, Source::Pretrained(_) | Source::Given(_))
+    }
+
+    /// Features an image.
+    pub(crate) fn width(&self) -> usize {
+        match &self.source {
+            Source::Bank(_) => bank::WIDTH,
+            Source::Pretrained(network) => network.width(),
+            Source::Radial(radial) => radial.width(),
+            Source::Radiomics => radiomics::names().len(),
+            Source::Given(sides) => sides[0].0.width,
+        }
+    }
+
+    /// Both sets as they are compared: radiomics have units of their own, and are taken in deviations of the real images.
+    pub(crate) fn scaled<'a>(
+        &self,
+        [real, synthetic]: [&'a Features; 2],
+    ) -> anyhow::Result<[Cow<'a, Features>; 2]> {
+        Ok(match self.source {
+            Source::Radiomics => {
+                [Cow::Owned(real.standardised_by(real)?), Cow::Owned(synthetic.standardised_by(real)?)]
+            }
+            _ => [Cow::Borrowed(real), Cow::Borrowed(synthetic)],
+        })
+    }
+
+    /// Names what an image's features depend on besides the image; nothing where they are not computed here.
+    fn key(&self) -> Option<String> {
+        match &self.source {
+            Source::Bank(_) => Some(bank::VERSION.to_owned()),
+            Source::Pretrained(network) => Some(format!("network-1-{}", &network.hash()[..16])),
+            Source::Radial(radial) => Some(format!("{}-{}", radial::VERSION, radial.width())),
+            Source::Radiomics => Some(radiomics::VERSION.to_owned()),
+            Source::Given(_) => None,
+        }
+    }
+
+    /// The features of one image; nothing where they were given.
+    pub(crate) fn describe(&self, image: &Image) -> Vec<f32> {
+        match &self.source {
+            Source::Bank(bank) => {
+                bank.features(&image.to_unit(), image.width() as usize, image.height() as usize)
+            }
+            Source::Pretrained(network) => network.features(resize::square(image, SIDE as u32).to_unit()),
+            Source::Radial(radial) => radial.profile(&image.to_unit()),
+            Source::Radiomics => {
+                let features = radiomics::features(&image.to_unit(), image.width() as usize);
+                features.into_iter().map(|v| v as f32).collect()
+            }
+            Source::Given(_) => Vec::new(),
+        }
+    }
+}
+
+/// Features of each space, in order. What was computed before is taken from beside the collection; the other images
+/// are decoded once and described in parallel.
+pub(crate) fn describe(
+    set: &Set,
+    which: Which,
+    spaces: &[&Space],
+    listener: Listener,
+) -> anyhow::Result<Vec<Features>> {
+    let root = set.collection.root();
+    let open = |space: &&Space| space.key().map(|key| Cache::open(root, &key, space.width())).transpose();
+    let mut caches = spaces.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
+    complete(set, spaces, &mut caches, listener)?;
+    let units = set.units();
+    let features = spaces.iter().zip(&caches).map(|(space, cache)| {
+        let values = match (&space.source, cache) {
+            (Source::Given(sides), _) => chosen(set, &sides[which as usize])?,
+            (_, cache) => {
+                let row = |row: &Row| cache.as_ref().and_then(|cache| cache.get(&row.sha256));
+                set.rows.iter().filter_map(row).flatten().copied().collect()
+            }
+        };
+        let features = Features::new(space.width(), values).and_then(|f| f.with_units(units.clone()));
+        features.with_context(|| format!("{}: in the space {}", root.display(), space.name))
+    });
+    features.collect()
+}
+
+/// Describes the images that a cache lacks, and keeps what is new.
+fn complete(
+    set: &Set,
+    spaces: &[&Space],
+    caches: &mut [Option<Cache>],
+    listener: Listener,
+) -> anyhow::Result<()> {
+    let lacks =
+        |cache: &Option<Cache>, row: &Row| cache.as_ref().is_some_and(|c| c.get(&row.sha256).is_none());
+    let missing: Vec<&Row> = set.rows.iter().filter(|row| caches.iter().any(|c| lacks(c, row))).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    listener(Event::Begin { task: "describing images", total: missing.len() as u64, unit: "images" });
+    let image = |row: &&Row| {
+        let image = set.collection.load(row)?;
+        let wanted = (0..spaces.len()).filter(|at| lacks(&caches[*at], row));
+        let described: Vec<(usize, Vec<f32>)> = wanted.map(|at| (at, spaces[at].describe(&image))).collect();
+        listener(Event::Advance(1));
+        anyhow::Ok(described)
+    };
+    let described = missing.par_iter().map(image).collect::<anyhow::Result<Vec<_>>>();
+    listener(Event::End);
+    for (row, features) in missing.iter().zip(described?) {
+        for (at, features) in features {
+            caches[at].iter_mut().for_each(|cache| cache.insert(&row.sha256, features.clone()));
+        }
+    }
+    for error in caches.iter().flatten().filter_map(|cache| cache.keep().err()) {
+        let place = set.collection.root().display();
+        listener(Event::Note(format!("{place}: features are not kept for the next time ({error})")));
+    }
+    Ok(())
+}
+
+/// The rows of given features that belong to a set: of a file for the whole collection, or for the set alone.
+fn chosen(set: &Set, (matrix, file): &(Matrix, FileHash)) -> anyhow::Result<Vec<f32>> {
+    let file = &file.file;
+    let all = set.collection.rows();
+    if matrix.rows == set.rows.len() {
+        return Ok(matrix.values.clone());
+    }
+    if matrix.rows != all.len() {
+        bail!(
+            "{file}: holds features of {} images, but {} has {} in its manifest and {} are compared; give a row for each, in \
+             the manifest's order",
+            matrix.rows,
+            set.collection.root().display(),
+            all.len(),
+            set.rows.len()
+        );
+    }
+    let places: BTreeMap<&str, usize> =
+        all.iter().enumerate().map(|(at, row)| (row.id.as_str(), at)).collect();
+    let row = |row: &Row| {
+        let at = places[row.id.as_str()];
+        &matrix.values[at * matrix.width..(at + 1) * matrix.width]
+    };
+    Ok(set.rows.iter().flat_map(row).copied().collect())
+}
