@@ -1,10 +1,12 @@
 //! doppelray: train on your X-rays, share their doubles.
 
+mod audit;
 mod cmd;
 mod console;
 mod memory;
 mod parts;
 mod pixels;
+mod proof;
 mod report;
 mod sets;
 mod spaces;

@@ -1,11 +1,9 @@
 //! `doppelray evaluate`: how good are the synthetic images?
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, bail};
 use clap::Args;
-use doppelray_images::files::write_whole;
 use doppelray_images::progress::{Event, Listener};
 use doppelray_measures::Features;
 use doppelray_measures::compare::{Settings, compare};
@@ -16,7 +14,8 @@ use super::Common;
 use crate::console::Console;
 use crate::parts::{Column, Parts, grades, groups};
 use crate::pixels::{self, likeness};
-use crate::report::evaluate::{Evaluation, FileHash, Pictures, Side, Space as Measured};
+use crate::proof;
+use crate::report::evaluate::{Evaluation, FileHash, Pictures, Space as Measured};
 use crate::report::{film, html};
 use crate::sets::Set;
 use crate::spaces::{Space, Which, describe};
@@ -71,7 +70,7 @@ impl Evaluate {
         let spaces = Space::all(&self.features)?;
         let real = Set::real(&self.real, self.real_split.as_deref())?;
         let synthetic = Set::whole(&self.synthetic)?;
-        make_proof(&self.out)?;
+        proof::make(&self.out)?;
         let pair = [&real, &synthetic];
         let spectrum = same_size(pair).map(Space::radial);
         let asked: Vec<&Space> = spaces.iter().chain(&spectrum).collect();
@@ -86,8 +85,8 @@ impl Evaluate {
         let spectrum =
             spectrum.map(|_| pixels::spectrum(profiles, &grades, &settings)).transpose()?.flatten();
         let report = Evaluation {
-            real: side(&self.real, &real),
-            synthetic: side(&self.synthetic, &synthetic),
+            real: proof::side(&self.real, &real),
+            synthetic: proof::side(&self.synthetic, &synthetic),
             spaces: measure(
                 (&spaces, [&grades, &groups(pair, &self.by)]),
                 pair,
@@ -100,49 +99,16 @@ impl Evaluate {
             settings,
             seed: self.seed,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            command: command_line(),
+            command: proof::command_line(),
             verdict: String::new(),
             remarks: Vec::new(),
             verdict_rules: String::new(),
             decided_by: String::new(),
         };
         let report = report.judged();
-        write(&report, &self.out)?;
+        let page = html::evaluate::draw(&report, &film::small)?;
+        proof::write(&self.out, "evaluate", &report, &page)?;
         Ok(report)
-    }
-}
-
-/// Makes the folder, unless it holds something that is no proof.
-fn make_proof(out: &Path) -> anyhow::Result<()> {
-    const REPORTS: [&str; 3] = ["evaluate.json", "audit.json", "utility.json"];
-    std::fs::create_dir_all(out)
-        .with_context(|| format!("{}: cannot be made; choose another --out", out.display()))?;
-    let mut entries = std::fs::read_dir(out).with_context(|| out.display().to_string())?;
-    let is_proof = REPORTS.iter().any(|name| out.join(name).exists());
-    if !is_proof && entries.next().is_some() {
-        bail!("{}: holds something that is not a proof; choose another --out", out.display());
-    }
-    Ok(())
-}
-
-fn side(path: &Path, set: &Set) -> Side {
-    let count = |(grade, rows): (String, Vec<usize>)| (grade, rows.len());
-    Side {
-        path: path.display().to_string(),
-        title: title(path, &set.collection.about().title),
-        hash: set.collection.hash(),
-        split: set.split.clone(),
-        count: set.rows.len(),
-        grades: set.by_grade().into_iter().map(count).collect(),
-        size: set.collection.about().size,
-    }
-}
-
-/// A collection's title, or the name of its folder.
-fn title(path: &Path, title: &str) -> String {
-    match title {
-        "" => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-        title => title.to_owned(),
     }
 }
 
@@ -205,27 +171,4 @@ fn gallery(sets: [&Set; 2], grades: &Parts, seed: u64) -> BTreeMap<String, Pictu
         (grade.clone(), Pictures { real, synthetic: choose(2 * at + 1, sets[1], synthetic) })
     };
     grades.iter().enumerate().map(grade).collect()
-}
-
-/// Both files, each whole; the page from the report alone.
-fn write(report: &Evaluation, out: &Path) -> anyhow::Result<()> {
-    let json = serde_json::to_string_pretty(report)?;
-    let page = html::evaluate::draw(report, &film::small)?;
-    for (name, text) in [("evaluate.json", json), ("evaluate.html", page)] {
-        let path = out.join(name);
-        let written = write_whole(&path, |file| file.write_all(text.as_bytes()));
-        written.with_context(|| format!("{}: cannot be written", path.display()))?;
-    }
-    Ok(())
-}
-
-/// What was typed, so that it can be typed again.
-fn command_line() -> String {
-    let quoted =
-        |word: String| match word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=,:+".contains(c)) {
-            true => word,
-            false => format!("'{}'", word.replace('\'', "'\\''")),
-        };
-    let words = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned()));
-    std::iter::once("doppelray".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }

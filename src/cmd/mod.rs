@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, each with its arguments and its `run`.
 
+mod audit;
 mod demo;
 mod evaluate;
 mod import;
@@ -41,6 +42,7 @@ enum Command {
     Train(train::Train),
     Sample(sample::Sample),
     Evaluate(evaluate::Evaluate),
+    Audit(audit::Audit),
     Show(show::Show),
     Study(study::StudyCommand),
 }
@@ -55,6 +57,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Train(command) => command.run(common),
         Command::Sample(command) => command.run(common),
         Command::Evaluate(command) => command.run(common),
+        Command::Audit(command) => command.run(common),
         Command::Show(command) => command.run(common),
         Command::Study(command) => command.run(common),
     }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use doppelray_images::copies::Warp;
+use doppelray_images::look::mirror;
 use doppelray_images::{Depth, Image, png, resize};
 
 /// The largest side shown.
@@ -14,8 +16,24 @@ pub(crate) fn small(path: &Path) -> anyhow::Result<Vec<u8>> {
         return std::fs::read(path).map_err(|e| anyhow::anyhow!("{}: {e}", path.display()));
     }
     let image = resize::square(&image, image.width().max(image.height()).min(SIDE));
-    let grey = Image::from_unit(image.width(), image.height(), Depth::Eight, &image.to_unit());
+    encoded(image.width(), image.height(), &image.to_unit())
+}
+
+/// One film less another that is laid over it: mid grey where they agree, brighter where the other is. `mirrored`: the first is
+/// mirrored before; `warp` tells where its places lie in the other.
+pub(crate) fn difference(path: &Path, other: &Path, warp: Warp, mirrored: bool) -> anyhow::Result<Vec<u8>> {
+    let [image, other] = [png::load(path)?, png::load(other)?];
+    let side = image.width().min(SIDE);
+    let [image, other] = [image, other].map(|image| resize::square(&image, side));
+    let image = if mirrored { mirror(&image) } else { image };
+    let seen = warp.look(&other.to_unit(), side as usize);
+    let apart = |(a, b): (&f32, &f32)| if b.is_nan() { 0.5 } else { 0.5 + 0.5 * (b - a) };
+    let values: Vec<f32> = image.to_unit().iter().zip(&seen).map(apart).collect();
+    encoded(side, side, &values)
+}
+
+fn encoded(width: u32, height: u32, values: &[f32]) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    png::encode(&grey, &mut bytes)?;
+    png::encode(&Image::from_unit(width, height, Depth::Eight, values), &mut bytes)?;
     Ok(bytes)
 }

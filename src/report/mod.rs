@@ -1,5 +1,6 @@
 //! Reports: what each command found out, as serde structs, and pages drawn from them alone.
 
+pub(crate) mod audit;
 pub(crate) mod collection;
 pub(crate) mod evaluate;
 pub(crate) mod film;

@@ -1,5 +1,6 @@
 //! Journeys through the binary.
 
+mod audit;
 mod dicom;
 mod evaluate;
 mod fixture;

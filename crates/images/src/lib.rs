@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod collection;
+pub mod copies;
 pub mod dicom;
 pub mod error;
 pub mod files;

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a file or knows a neural network.
 
+pub mod audit;
 pub mod authenticity;
 pub mod bank;
 pub mod compare;

@@ -61,6 +61,14 @@ pub enum Purpose {
     Pairs = 31,
     /// Which images stand for a set that is too large to compare pair by pair; index = the set's place.
     Thin = 32,
+    /// Who is left out so that two groups are alike in grade; index = the attack.
+    Matching = 40,
+    /// Who counts as trained on, by lot; index = the permutation.
+    Permutation = 41,
+    /// What is done to a planted copy; index = the copy.
+    Plant = 42,
+    /// Which images an attack is calibrated on; index = what they are for.
+    Calibration = 43,
     /// A simulated panel of readers; index = the study.
     Panel = 60,
     /// Which images a reader study shows; index = the truth and use they are drawn for.

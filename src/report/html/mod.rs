@@ -1,5 +1,6 @@
 //! Pages of reports: one file each, no network, light and dark, fit to print.
 
+pub(crate) mod audit;
 pub(crate) mod collection;
 mod curve;
 pub(crate) mod evaluate;

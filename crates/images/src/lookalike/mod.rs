@@ -14,6 +14,7 @@ mod search;
 
 pub use fine::{Fine, likeness};
 pub use print::Print;
+pub(crate) use print::detail;
 pub use search::{Near, search};
 
 /// From this likeness on, two images are taken for one film.

@@ -67,7 +67,7 @@ fn waves(picture: &[f32]) -> Vec<f32> {
 }
 
 /// A square picture (values in 0..1) less its local mean, over its local contrast; both widths in pixels.
-pub(super) fn detail(picture: &[f32], side: usize, [mean, contrast]: [f32; 2]) -> Vec<f32> {
+pub(crate) fn detail(picture: &[f32], side: usize, [mean, contrast]: [f32; 2]) -> Vec<f32> {
     let around = blurred(picture, side, mean);
     let mut detail: Vec<f32> = picture.iter().zip(around).map(|(p, m)| p - m).collect();
     let squares: Vec<f32> = detail.iter().map(|d| d * d).collect();

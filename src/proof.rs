@@ -1,0 +1,67 @@
+//! The proof folder: what all reports that are written into one have in common.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use doppelray_images::files::write_whole;
+use serde::Serialize;
+
+use crate::report::evaluate::Side;
+use crate::sets::Set;
+
+/// Makes the folder, unless it holds something that is no proof.
+pub(crate) fn make(out: &Path) -> anyhow::Result<()> {
+    const REPORTS: [&str; 3] = ["evaluate.json", "audit.json", "utility.json"];
+    std::fs::create_dir_all(out)
+        .with_context(|| format!("{}: cannot be made; choose another --out", out.display()))?;
+    let mut entries = std::fs::read_dir(out).with_context(|| out.display().to_string())?;
+    let is_proof = REPORTS.iter().any(|name| out.join(name).exists());
+    if !is_proof && entries.next().is_some() {
+        bail!("{}: holds something that is not a proof; choose another --out", out.display());
+    }
+    Ok(())
+}
+
+/// Writes `NAME.json` and the page drawn from it, `NAME.html`, each whole.
+pub(crate) fn write(out: &Path, name: &str, report: &impl Serialize, page: &str) -> anyhow::Result<()> {
+    let json = serde_json::to_string_pretty(report)?;
+    for (ending, text) in [("json", json.as_str()), ("html", page)] {
+        let path = out.join(format!("{name}.{ending}"));
+        let written = write_whole(&path, |file| file.write_all(text.as_bytes()));
+        written.with_context(|| format!("{}: cannot be written", path.display()))?;
+    }
+    Ok(())
+}
+
+/// One of the sets that a report is about.
+pub(crate) fn side(path: &Path, set: &Set) -> Side {
+    let count = |(grade, rows): (String, Vec<usize>)| (grade, rows.len());
+    Side {
+        path: path.display().to_string(),
+        title: title(path, &set.collection.about().title),
+        hash: set.collection.hash(),
+        split: set.split.clone(),
+        count: set.rows.len(),
+        grades: set.by_grade().into_iter().map(count).collect(),
+        size: set.collection.about().size,
+    }
+}
+
+/// A collection's title, or the name of its folder.
+fn title(path: &Path, title: &str) -> String {
+    match title {
+        "" => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        title => title.to_owned(),
+    }
+}
+
+/// What was typed, so that it can be typed again.
+pub(crate) fn command_line() -> String {
+    let quoted =
+        |word: String| match word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=,:+".contains(c)) {
+            true => word,
+            false => format!("'{}'", word.replace('\'', "'\\''")),
+        };
+    let words = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned()));
+    std::iter::once("doppelray".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}

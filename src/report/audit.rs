@@ -1,0 +1,192 @@
+//! What `doppelray audit` found out.
+
+use std::collections::BTreeMap;
+
+use doppelray_images::copies::plant::Kind;
+use doppelray_measures::audit::Separation;
+use doppelray_measures::estimate::Estimate;
+use serde::{Deserialize, Serialize};
+
+use super::evaluate::{FileHash, Side};
+
+/// `PROOF/audit.json`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Audit {
+    /// Over all attacks that weigh, by `rules`.
+    pub(crate) verdict: Verdict,
+    /// The verdict as a sentence.
+    pub(crate) headline: String,
+    /// Why, attack by attack.
+    pub(crate) reasons: Vec<String>,
+    /// What else a reader should know.
+    pub(crate) remarks: Vec<String>,
+    pub(crate) attacks: BTreeMap<String, Attack>,
+    pub(crate) copies: Copies,
+    /// The training images.
+    pub(crate) real: Side,
+    /// The control; absent where there is none.
+    pub(crate) holdout: Option<Side>,
+    pub(crate) synthetic: Side,
+    /// Images of both groups that attacks by scores compare, alike in grade.
+    pub(crate) matched: Matched,
+    /// The feature spaces, with the weights where they have any.
+    pub(crate) spaces: BTreeMap<String, Option<FileHash>>,
+    /// How verdicts follow from figures.
+    pub(crate) rules: String,
+    pub(crate) settings: Settings,
+    /// doppelray's.
+    pub(crate) version: String,
+    /// The command line that made this.
+    pub(crate) command: String,
+}
+
+/// What follows from figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Verdict {
+    Pass,
+    Fail,
+    Undecided,
+}
+
+/// What an attack speaks to: the criteria of WP29 Opinion 05/2014.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Criterion {
+    /// Can records of one person be isolated?
+    SinglingOut,
+    /// Can records be linked to a person?
+    Linkability,
+    /// Can something be inferred about a person, here: that they were trained on?
+    Inference,
+    /// No criterion of privacy.
+    Quality,
+}
+
+/// One attack, run against the training images and the control.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Attack {
+    pub(crate) title: String,
+    pub(crate) criterion: Criterion,
+    /// What it asks, for a reader.
+    pub(crate) about: String,
+    /// What estimate and control are.
+    pub(crate) unit: String,
+    /// Against the training images.
+    pub(crate) estimate: Option<Estimate>,
+    /// The same without anything to find: against held-out images, or where lots are drawn who was trained on.
+    pub(crate) control: Option<Estimate>,
+    /// Estimate less control.
+    pub(crate) difference: Option<Estimate>,
+    pub(crate) verdict: Verdict,
+    pub(crate) reason: String,
+    /// Whether the verdict on all depends on it.
+    pub(crate) weighs: bool,
+    /// How well the attack does what it does on real images, where that is known.
+    pub(crate) strength: Option<Estimate>,
+    /// For an attack by scores: rates at low false-positive rates, power.
+    pub(crate) separation: Option<Separation>,
+}
+
+/// Copy detection: how well it works here, and what it found.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Copies {
+    /// The distance (1 - correlation of registered textures) up to which an image counts as a copy.
+    pub(crate) threshold: Option<f64>,
+    /// False alarms to be expected in the whole audit.
+    pub(crate) expected_false_alarms: f64,
+    /// Share of real images that the detection takes for a copy of another subject's.
+    pub(crate) false_alarms: Option<Estimate>,
+    /// Planted copies that were found.
+    pub(crate) recall: Vec<Recall>,
+    /// Real images that have a copy, closest first.
+    pub(crate) hits: Vec<Hit>,
+    /// The pairs of training and synthetic image that come closest, copies or not.
+    pub(crate) closest: Vec<Pair>,
+}
+
+/// Planted copies of one kind.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Recall {
+    pub(crate) kind: Kind,
+    pub(crate) about: String,
+    pub(crate) found: Estimate,
+}
+
+/// A real image and its copy.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Hit {
+    /// The synthetic image.
+    pub(crate) file: String,
+    /// The real image.
+    pub(crate) nearest: String,
+    /// Whether the real image is of the control.
+    pub(crate) held_out: bool,
+    /// 1 - correlation of registered textures.
+    pub(crate) distance: f64,
+    /// What was done to it, as far as it shows.
+    pub(crate) kind: String,
+}
+
+/// A training image and the synthetic one that comes closest to it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Pair {
+    pub(crate) synthetic: FileHash,
+    pub(crate) training: FileHash,
+    /// 1 - correlation of registered textures.
+    pub(crate) distance: f64,
+    /// Whether the training image was mirrored first.
+    pub(crate) mirrored: bool,
+    /// Where a place of the training image lies in the synthetic one (`images::copies::Warp`).
+    pub(crate) warp: [f64; 6],
+    /// The held-out image that comes closest to the same synthetic image.
+    pub(crate) held_out: Option<FileHash>,
+    /// How close it comes.
+    pub(crate) held_out_distance: Option<f64>,
+}
+
+/// Images of both groups.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Matched {
+    pub(crate) training: usize,
+    pub(crate) holdout: usize,
+}
+
+/// What the audit depends on besides the images.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    /// Of all random choices.
+    pub(crate) seed: u64,
+    /// The largest area under the curve that counts as telling nothing.
+    pub(crate) tolerance: f64,
+    /// Synthetic images that are laid over each real image, and over its mirror image.
+    pub(crate) candidates: usize,
+    /// Whitened directions of a space in which densities are taken.
+    pub(crate) directions: usize,
+    /// False alarms of copy detection to be expected in the whole audit.
+    pub(crate) false_alarms: f64,
+    /// Real images whose nearest strangers calibrate it.
+    pub(crate) strangers_looked_at: usize,
+    /// Training images of which a copy of each kind is planted.
+    pub(crate) copies_planted: usize,
+    /// Synthetic images that repetitions are looked for of.
+    pub(crate) duplicates_looked_for: usize,
+    /// Closest pairs shown.
+    pub(crate) shown: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            tolerance: 0.55,
+            candidates: 3,
+            directions: 16,
+            false_alarms: 0.01,
+            strangers_looked_at: 300,
+            copies_planted: 30,
+            duplicates_looked_for: 300,
+            shown: 12,
+        }
+    }
+}
