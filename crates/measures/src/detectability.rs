@@ -27,15 +27,21 @@ pub fn detectability_value(real: &Features, synthetic: &Features, seed: u64) -> 
     Ok(area(&placements(real, synthetic, seed)?[0]))
 }
 
-/// The interval of an area by its variance; where every pair came out the same, as for a share of `units` draws.
+/// The interval of an area by its variance, on the logit scale. Near 0 and 1, where hardly a pair varies, it reaches as far
+/// as that of a share of `units` draws that all came out the same.
 fn interval(value: f64, variance: f64, units: usize) -> (f64, f64) {
-    let spread = value * (1.0 - value);
-    if spread <= 0.0 {
-        return if value > 0.5 { (1.0 - unseen(units), 1.0) } else { (0.0, unseen(units)) };
-    }
-    let (centre, reach) = (libm::log(value / (1.0 - value)), Z * variance.sqrt() / spread);
-    let back = |logit: f64| 1.0 / (1.0 + libm::exp(-logit));
-    (back(centre - reach), back(centre + reach))
+    let (spread, unseen) = (value * (1.0 - value), unseen(units));
+    let (low, high) = if spread > 0.0 {
+        let (centre, reach) = (libm::log(value / (1.0 - value)), Z * variance.sqrt() / spread);
+        let back = |logit: f64| 1.0 / (1.0 + libm::exp(-logit));
+        (back(centre - reach), back(centre + reach))
+    } else {
+        (value, value)
+    };
+    (
+        if value > 1.0 - unseen { low.min(1.0 - unseen) } else { low },
+        if value < unseen { high.max(unseen) } else { high },
+    )
 }
 
 /// What each image of one kind adds to the area: its fold's weight times its placement, and the fold's area.
@@ -144,6 +150,14 @@ mod tests {
         let apart = detectability(&cloud(1, 40, 0.0), &cloud(2, 50, 60.0), 0).unwrap();
         assert_eq!((apart.value, apart.high), (1.0, 1.0));
         assert!((apart.low - 0.912).abs() < 1e-3, "{apart:?}");
+    }
+
+    #[test]
+    fn nearly_perfect_is_no_surer_than_perfect() {
+        let (low, high) = interval(0.9999, 1e-12, 40);
+        assert!((low - 0.912).abs() < 1e-3 && high > 0.9999, "{low} {high}");
+        let middle = interval(0.5, 0.0025, 40);
+        assert!((middle.0 - 0.403).abs() < 1e-3 && (middle.1 - 0.597).abs() < 1e-3, "{middle:?}");
     }
 
     #[test]

@@ -12,7 +12,9 @@ pub(crate) fn number(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
-    let digits = 2 - value.abs().log10().floor().clamp(-6.0, 2.0) as i32;
+    // Of the rounded value: 0.9996 is 1.00, not 1.000.
+    let rounded: f64 = format!("{value:.2e}").parse().unwrap_or(value);
+    let digits = 2 - rounded.abs().log10().floor().clamp(-6.0, 2.0) as i32;
     format!("{value:.*}", digits.max(0) as usize)
 }
 
@@ -58,8 +60,8 @@ mod tests {
     #[test]
     fn numbers_have_three_digits() {
         assert_eq!(
-            [0.0, 1.0, 0.012345, 12.345, 12345.6, -0.5].map(number),
-            ["0", "1.00", "0.0123", "12.3", "12346", "-0.500"]
+            [0.0, 1.0, 0.9996, 0.012345, 12.345, 12345.6, -0.5].map(number),
+            ["0", "1.00", "1.00", "0.0123", "12.3", "12346", "-0.500"]
         );
         assert_eq!([7, 1000, 320_000].map(count), ["7", "1\u{2009}000", "320\u{2009}000"]);
     }
