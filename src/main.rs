@@ -10,6 +10,7 @@ mod proof;
 mod report;
 mod sets;
 mod spaces;
+mod utility;
 mod web;
 
 use std::process::ExitCode;

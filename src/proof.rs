@@ -48,7 +48,7 @@ pub(crate) fn side(path: &Path, set: &Set) -> Side {
 }
 
 /// A collection's title, or the name of its folder.
-fn title(path: &Path, title: &str) -> String {
+pub(crate) fn title(path: &Path, title: &str) -> String {
     match title {
         "" => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
         title => title.to_owned(),

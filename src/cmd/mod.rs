@@ -10,6 +10,7 @@ mod show;
 mod study;
 mod sweep;
 mod train;
+mod utility;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -43,6 +44,7 @@ enum Command {
     Sample(sample::Sample),
     Evaluate(evaluate::Evaluate),
     Audit(audit::Audit),
+    Utility(utility::Utility),
     Show(show::Show),
     Study(study::StudyCommand),
 }
@@ -58,6 +60,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Sample(command) => command.run(common),
         Command::Evaluate(command) => command.run(common),
         Command::Audit(command) => command.run(common),
+        Command::Utility(command) => command.run(common),
         Command::Show(command) => command.run(common),
         Command::Study(command) => command.run(common),
     }

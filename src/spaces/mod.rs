@@ -65,6 +65,11 @@ impl Space {
         Self { name: "radiomics".to_owned(), weights: None, source: Source::Radiomics }
     }
 
+    /// The one that is named: `bank`, or a file of a known network's weights.
+    pub(crate) fn one(name: &str) -> anyhow::Result<Self> {
+        if name == "bank" { Ok(Self::bank()) } else { Self::from_weights(name) }
+    }
+
     /// The bank and what was asked for besides, each once: `bank`, `radiomics`, a file of a known network's weights, or
     /// `NAME=REAL,SYNTHETIC`, files of features.
     pub(crate) fn all(asked: &[String]) -> anyhow::Result<Vec<Self>> {
@@ -188,6 +193,11 @@ impl Space {
             Source::Radiomics => Some(radiomics::VERSION.to_owned()),
             Source::Given(_) => None,
         }
+    }
+
+    /// Names files of its features: other weights, another name.
+    pub(crate) fn file_stem(&self) -> String {
+        self.key().unwrap_or_else(|| self.name.clone())
     }
 
     /// The features of one image; nothing where they were given.

@@ -9,3 +9,4 @@ mod journey;
 mod refusals;
 mod run;
 mod study;
+mod utility;

@@ -16,7 +16,7 @@ use crate::pretrained::{Conv, DEVIATION, MEAN, SIDE, Weights, means, read};
 pub const WIDTH: usize = 512;
 
 /// Torchvision's number of each fire module, its input channels, and those of its squeeze and each expansion.
-const FIRES: [(usize, [usize; 3]); 8] = [
+pub(crate) const FIRES: [(usize, [usize; 3]); 8] = [
     (3, [64, 16, 64]),
     (4, [128, 16, 64]),
     (6, [128, 32, 128]),

@@ -1,6 +1,7 @@
 //! Radiographs in and out: images, collections, splits, and the phantom knee.
 
 pub mod archive;
+pub mod augment;
 pub mod collection;
 pub mod copies;
 pub mod dicom;

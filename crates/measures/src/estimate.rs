@@ -49,6 +49,23 @@ impl Units {
         Self((0..n).map(|row| vec![row]).collect())
     }
 
+    /// Images of equal label are one unit.
+    pub fn labelled(labels: &[u32]) -> Self {
+        let mut units = std::collections::BTreeMap::<u32, Vec<usize>>::new();
+        labels.iter().enumerate().for_each(|(row, label)| units.entry(*label).or_default().push(row));
+        Self(units.into_values().collect())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How often each image is in one resampled set.
     pub fn weights(&self, stream: &mut Stream) -> Vec<u32> {
         let mut weights = vec![0; self.0.iter().map(Vec::len).sum()];

@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod authenticity;
 pub mod bank;
+pub mod classify;
 pub mod compare;
 pub mod consistency;
 pub mod detectability;

@@ -75,6 +75,18 @@ pub enum Purpose {
     StudyCases = 61,
     /// The order in which a reader sees them; index = the pair of readers and the phase.
     StudyOrder = 62,
+    /// Which subjects a classifier learns from; index = the stratum.
+    UtilitySubjects = 70,
+    /// Which synthetic images it learns from; index = the grade.
+    UtilitySynthetic = 71,
+    /// The batches of its training; index = the step.
+    UtilityBatch = 72,
+    /// Which subjects choose its step and temperature; index = the stratum.
+    UtilityVal = 73,
+    /// Traditional augmentation of an image; index = the copy.
+    UtilityAugment = 74,
+    /// Which synthetic images are kept for testing; index = the grade.
+    UtilityHoldout = 75,
 }
 
 /// An endless sequence of random numbers, fixed by its key.

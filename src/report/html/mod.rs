@@ -1,6 +1,7 @@
 //! Pages of reports: one file each, no network, light and dark, fit to print.
 
 pub(crate) mod audit;
+mod bands;
 pub(crate) mod collection;
 mod curve;
 pub(crate) mod evaluate;
@@ -11,4 +12,5 @@ pub(crate) mod run;
 pub(crate) mod shell;
 pub(crate) mod study;
 pub(crate) mod text;
+pub(crate) mod utility;
 pub(crate) mod whisker;
