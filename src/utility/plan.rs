@@ -280,7 +280,7 @@ mod tests {
             (arms("strategy = \"mix\"\nreal = [0.0]"), "1. table: real: shares"),
             (arms("strategy = \"pretrain\"\nreal = [1.0]"), "add: the strategy needs"),
             (arms("strategy = \"balance\"\nreal = [1.0]\nreplace = [0.5]"), "replace: goes with"),
-            (arms("strategy = \"mix\"\nreel = [1.0]"), "line 11: unknown field `reel`"),
+            (arms("strategy = \"mix\"\nreel = [1.0]"), "line 13: unknown field `reel`"),
             (arms("strategy = \"melt\"\nreal = [1.0]"), "unknown variant `melt`"),
         ] {
             assert!(refusal(&text).contains(reason), "{text}: {}", refusal(&text));
