@@ -1,5 +1,6 @@
 //! doppelray: train on your X-rays, share their doubles.
 
+mod anatomy;
 mod audit;
 mod cmd;
 mod console;

@@ -9,8 +9,10 @@ use doppelray_measures::Features;
 use doppelray_measures::compare::{Settings, compare};
 use doppelray_measures::consistency::{Graded, consistency};
 use doppelray_measures::rng::{Purpose, stream};
+use doppelray_measures::wasserstein::Effort;
 
 use super::Common;
+use crate::anatomy::anatomy;
 use crate::console::Console;
 use crate::parts::{Column, Parts, grades, groups};
 use crate::pixels::{self, likeness};
@@ -82,6 +84,8 @@ impl Evaluate {
         let profiles = described.each_ref().map(|all| &all[asked.len() - 1]);
         let settings = Settings { seed: self.seed, ..Settings::default() };
         let grades = grades(pair);
+        let (replicates, halvings) = (settings.distance_replicates, settings.halvings);
+        let effort = Effort { seed: self.seed, replicates, halvings };
         let spectrum =
             spectrum.map(|_| pixels::spectrum(profiles, &grades, &settings)).transpose()?.flatten();
         let report = Evaluation {
@@ -95,6 +99,7 @@ impl Evaluate {
             )?,
             likeness: likeness(pair, &grades, &settings, listener)?,
             spectrum,
+            anatomy: anatomy(pair, effort, listener)?,
             gallery: gallery(pair, &grades, self.seed),
             settings,
             seed: self.seed,

@@ -8,6 +8,7 @@ use doppelray_measures::estimate::Estimate;
 use doppelray_measures::radial::Spectra;
 use serde::{Deserialize, Serialize};
 
+use super::anatomy::Anatomy;
 use super::verdict;
 
 /// `PROOF/evaluate.json`.
@@ -29,6 +30,8 @@ pub(crate) struct Evaluation {
     pub(crate) likeness: BTreeMap<String, Likeness>,
     /// Power by spatial frequency; absent where images differ in size or are too few.
     pub(crate) spectrum: Option<Spectrum>,
+    /// Measures of the knees; absent where too few can be measured.
+    pub(crate) anatomy: Option<Anatomy>,
     /// Images to look at, by grade.
     pub(crate) gallery: BTreeMap<String, Pictures>,
     pub(crate) settings: Settings,

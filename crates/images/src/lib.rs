@@ -1,5 +1,6 @@
 //! Radiographs in and out: images, collections, splits, and the phantom knee.
 
+pub mod anatomy;
 pub mod archive;
 pub mod augment;
 pub mod collection;

@@ -26,6 +26,7 @@ pub mod rng;
 pub mod ssim;
 mod tiles;
 pub mod vendi;
+pub mod wasserstein;
 pub mod whitening;
 
 pub use features::{FeatureError, Features};

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::anatomy::anatomy;
 use super::shell::{figure, page, paragraph, section, table};
 use super::text::{count, escape, png_address};
 use super::{measures, pixels};
@@ -18,6 +19,9 @@ pub(crate) fn draw(
         body += &section(&format!("Measured by {name}"), &measures::draw(space));
     }
     body += &pixels::draw(report);
+    if let Some(of) = &report.anatomy {
+        body += &section("Anatomy", &anatomy(of, &report.synthetic.path, film)?);
+    }
     body += &section("What made this", &provenance(report));
     Ok(page("evaluation", &report.verdict, &body))
 }

@@ -1,5 +1,6 @@
 //! Pages of reports: one file each, no network, light and dark, fit to print.
 
+mod anatomy;
 pub(crate) mod audit;
 mod bands;
 pub(crate) mod collection;
