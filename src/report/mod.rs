@@ -1,7 +1,7 @@
 //! Reports: what each command found out, as serde structs, and pages drawn from them alone.
 
-pub(crate) mod answer;
 pub(crate) mod anatomy;
+pub(crate) mod answer;
 pub(crate) mod audit;
 pub(crate) mod collection;
 pub(crate) mod evaluate;
