@@ -33,8 +33,8 @@ pub fn halved(image: &Image) -> Image {
     scaled(image, (image.width() / 2).max(1), (image.height() / 2).max(1))
 }
 
-/// The image resized to `width` x `height` pixels at its depth.
-fn scaled(image: &Image, width: u32, height: u32) -> Image {
+/// The image resized to `width` x `height` pixels at its depth, whatever its shape was.
+pub fn scaled(image: &Image, width: u32, height: u32) -> Image {
     if (image.width(), image.height()) == (width, height) {
         return image.clone();
     }

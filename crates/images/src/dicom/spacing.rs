@@ -38,6 +38,21 @@ impl Spacing {
         Self { mm: self.mm.map(|mm| mm * factor), ..self }
     }
 
+    /// The size of a picture of `width` x `height` pixels once they are made square, by the finer of both distances; `None`
+    /// where they are square to within a pixel in a thousand.
+    pub fn squared(&self, width: u32, height: u32) -> Option<([u32; 2], Self)> {
+        let [rows, columns] = self.mm;
+        let finer = rows.min(columns);
+        let ratio = rows.max(columns) / finer;
+        // Beyond 4 it is no film, and the picture would grow without measure.
+        if !(1.001..=4.0).contains(&ratio) {
+            return None;
+        }
+        let size = [(width, columns), (height, rows)]
+            .map(|(pixels, mm)| (f64::from(pixels) * mm / finer).round() as u32);
+        Some((size, Self { mm: [finer; 2], ..*self }))
+    }
+
     /// The word for a row's flags, `mm=0.2873@detector`: millimetres between the rows, and where they are measured.
     pub fn flag(&self) -> String {
         format!("mm={:.4}@{}", self.mm[0], self.plane)
@@ -108,5 +123,27 @@ fn pair(head: &Dataset, tag: Tag) -> Result<Option<[f64; 2]>> {
         [] => Ok(None),
         [row, column] if row > 0.0 && column > 0.0 => Ok(Some([row, column])),
         _ => Err(Refusal::attribute(tag, "is not two lengths above 0; correct it")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn oblong_pixels_are_made_square_by_the_finer_distance() {
+        let of = |mm| Spacing { mm, plane: Plane::Detector };
+        assert_eq!(of([0.2, 0.1]).squared(100, 50), Some(([100, 100], of([0.1, 0.1]))));
+        assert_eq!(of([0.1, 0.3]).squared(10, 50), Some(([30, 50], of([0.1, 0.1]))));
+        assert_eq!(of([0.1, 0.1]).squared(10, 10), None);
+        assert_eq!(of([0.1, 9.0]).squared(10, 10), None);
+    }
+
+    #[test]
+    fn the_flag_of_a_row_reads_back() {
+        let spacing = Spacing { mm: [0.25, 0.25], plane: Plane::Patient };
+        assert_eq!(spacing.scaled(2.0).flag(), "mm=0.5000@patient");
+        assert_eq!(Spacing::of_flags(&format!("cut {} mirrored", spacing.flag())), Some(spacing));
+        assert_eq!(Spacing::of_flags("cut mirrored"), None);
     }
 }

@@ -180,6 +180,10 @@ fn convert_all(
 /// The source's image without its text, and how many pieces of text it bore; or why it cannot be used.
 fn read(plan: &Plan, candidate: &Candidate) -> Result<(Image, usize), String> {
     let image = candidate.origin.read().map_err(|error| error.reason())?;
+    let image = match candidate.squared() {
+        Some(([width, height], _)) => resize::scaled(&image, width, height),
+        None => image,
+    };
     let found = if plan.text == Text::Keep { Vec::new() } else { text::find(&image) };
     match found.first() {
         Some(part) if plan.text == Text::Refuse => Err(format!(
@@ -208,6 +212,7 @@ fn convert(
     let all = [
         ("colour", candidate.header.colour),
         ("alpha", candidate.header.alpha),
+        ("squared", candidate.squared().is_some()),
         ("text", texts > 0),
         ("cut", image.width() != image.height()),
         ("enlarged", image.width().min(image.height()) < size),

@@ -15,6 +15,7 @@ use super::split::Homes;
 use super::{Known, Plan, Split, find};
 use crate::Depth;
 use crate::collection::{Collection, Kind, Row, hex};
+use crate::dicom::Spacing;
 use crate::error::{Error, Result};
 use crate::source::{Header, Origin};
 
@@ -28,6 +29,14 @@ pub(super) struct Candidate {
     pub(super) person: String,
     /// Sex and site, where a table has them; they decide on strata and go no further.
     pub(super) traits: [String; 2],
+}
+
+impl Candidate {
+    /// The size and spacing of a picture whose pixels are oblong, once they are made square.
+    pub(super) fn squared(&self) -> Option<([u32; 2], Spacing)> {
+        let spacing = self.header.dicom.as_ref()?.spacing?;
+        spacing.squared(self.header.width, self.header.height)
+    }
 }
 
 /// The files of all sources.
