@@ -6,6 +6,7 @@ use axum::response::{Html, Redirect};
 use doppelray_study::reader::{Person, Role};
 use doppelray_study::step::Step;
 use doppelray_study::store::Progress;
+use doppelray_study::{Store, day};
 use serde::Deserialize;
 
 use super::error::Trouble;
@@ -36,6 +37,14 @@ pub(crate) struct Act {
 pub(crate) struct Invite {
     key: String,
     name: String,
+}
+
+/// The last day.
+#[derive(Deserialize)]
+pub(crate) struct Deadline {
+    key: String,
+    /// YYYY-MM-DD, or nothing.
+    date: String,
 }
 
 /// Whose link to take back.
@@ -80,18 +89,25 @@ pub(crate) async fn revoke(
     Ok(Redirect::to("/coordinate"))
 }
 
+/// Sets the last day.
+pub(crate) async fn deadline(
+    Shared(state): Shared<State>,
+    me: Coordinator,
+    Form(form): Form<Deadline>,
+) -> Result<Redirect, Trouble> {
+    me.0.check(&form.key)?;
+    let (now, by) = (state.now(), me.0.person.actor());
+    state.write(move |store| store.set_deadline(now, &by, &form.date)).await?;
+    Ok(Redirect::to("/coordinate"))
+}
+
 /// Closes the study.
 pub(crate) async fn freeze(
     Shared(state): Shared<State>,
     me: Coordinator,
     Form(form): Form<Act>,
 ) -> Result<Redirect, Trouble> {
-    me.0.check(&form.key)?;
-    if form.sure.is_some() {
-        let (now, by) = (state.now(), me.0.person.actor());
-        state.write(move |store| store.freeze(now, &by)).await?;
-    }
-    Ok(Redirect::to("/coordinate"))
+    for_good(&state, &me, form, Store::freeze).await
 }
 
 /// Lets the truth be looked at.
@@ -100,10 +116,20 @@ pub(crate) async fn unblind(
     me: Coordinator,
     Form(form): Form<Act>,
 ) -> Result<Redirect, Trouble> {
+    for_good(&state, &me, form, Store::unblind).await
+}
+
+/// What cannot be undone: only with the box ticked.
+async fn for_good(
+    state: &State,
+    me: &Coordinator,
+    form: Act,
+    act: fn(&Store, i64, &str) -> doppelray_study::Result<()>,
+) -> Result<Redirect, Trouble> {
     me.0.check(&form.key)?;
     if form.sure.is_some() {
         let (now, by) = (state.now(), me.0.person.actor());
-        state.write(move |store| store.unblind(now, &by)).await?;
+        state.write(move |store| act(store, now, &by)).await?;
     }
     Ok(Redirect::to("/coordinate"))
 }
@@ -116,6 +142,8 @@ struct View<'a> {
     people: Vec<Person>,
     progress: Vec<Progress>,
     total: usize,
+    deadline: String,
+    late: bool,
     frozen: bool,
     unblinded: bool,
 }
@@ -131,6 +159,8 @@ fn draw(state: &State, me: &Coordinator, made: &str) -> Result<Html<String>, Tro
             people: store.people()?,
             progress: store.progress()?,
             total: store.lengths().iter().map(|part| part[1]).sum(),
+            deadline: store.deadline()?,
+            late: store.late(state.now())?,
             frozen: store.frozen()?,
             unblinded: store.unblinded()?,
         };
@@ -138,18 +168,15 @@ fn draw(state: &State, me: &Coordinator, made: &str) -> Result<Html<String>, Tro
     };
     let title = &state.about().title;
     let status = match (view.frozen, view.unblinded) {
+        (false, _) if view.late => "coordinate.late",
         (false, _) => "coordinate.open",
         (true, false) => "coordinate.frozen",
         (true, true) => "coordinate.unblinded",
     };
-    let deadline = match state.about().deadline.as_str() {
-        "" => String::new(),
-        date => format!("<p>{}</p>\n", escape(&words.fill("coordinate.deadline", &[("date", date)]))),
-    };
     let log = words.fill("coordinate.log", &[("lines", &head.0.to_string()), ("hash", &head.1)]);
     let body = format!(
-        "<main>\n<p class=\"kind\">{}</p>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n{deadline}{made}\
-         <section><h2>{}</h2>\n{}{}</section>\n<section><h2>{}</h2>\n{}</section>\n{}\
+        "<main>\n<p class=\"kind\">{}</p>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n{made}\
+         <section><h2>{}</h2>\n{}{}</section>\n<section><h2>{}</h2>\n{}</section>\n{}{}\
          <p class=\"note log\">{}</p>\n</main>\n{}",
         escape(words.get("coordinate.title")),
         escape(title),
@@ -158,21 +185,13 @@ fn draw(state: &State, me: &Coordinator, made: &str) -> Result<Html<String>, Tro
         view.table(),
         view.invite_form(),
         escape(words.get("coordinate.reminder")),
-        reminder(state, words),
+        view.reminder(title),
+        view.deadline_form(),
         view.acts(),
         escape(&log),
         foot(state, words)
     );
     Ok(Html(Page { title, class: "coordinate", attributes: String::new(), scripts: &[], body }.draw(words)))
-}
-
-fn reminder(state: &State, words: &Language) -> String {
-    let about = state.about();
-    let date =
-        if about.deadline.is_empty() { words.get("coordinate.reminder.soon") } else { &about.deadline };
-    let text = words.fill("coordinate.reminder.text", &[("title", &about.title), ("date", date)]);
-    let name = escape(words.get("coordinate.reminder"));
-    format!("<textarea readonly rows=\"8\" aria-label=\"{name}\">{}</textarea>\n", escape(&text))
 }
 
 impl View<'_> {
@@ -210,12 +229,12 @@ impl View<'_> {
         let dash = || "\u{2013}".to_owned();
         let pace =
             progress.and_then(|p| p.median_ms).map_or_else(dash, |ms| format!("{:.0} s", ms as f64 / 1000.0));
-        let seen = progress.and_then(|p| p.last).map_or_else(dash, day);
+        let seen = progress.and_then(|p| p.last).map_or_else(dash, day::text);
         let (link, button) = match () {
             () if person.revoked => (escape(words.get("coordinate.revoked")), String::new()),
             () if person.expires <= self.now => (escape(words.get("coordinate.expired")), String::new()),
             () => (
-                escape(&words.fill("coordinate.valid", &[("date", &day(person.expires))])),
+                escape(&words.fill("coordinate.valid", &[("date", &day::text(person.expires))])),
                 format!(
                     "<form method=\"post\" action=\"/coordinate/revoke\"><input type=\"hidden\" name=\"key\" value=\"{}\">\
                      <input type=\"hidden\" name=\"person\" value=\"{}\"><button aria-label=\"{2}: {3}\">{2}</button></form>",
@@ -247,6 +266,31 @@ impl View<'_> {
         )
     }
 
+    fn reminder(&self, title: &str) -> String {
+        let words = self.words;
+        let date =
+            if self.deadline.is_empty() { words.get("coordinate.reminder.soon") } else { &self.deadline };
+        let text = words.fill("coordinate.reminder.text", &[("title", title), ("date", date)]);
+        let name = escape(words.get("coordinate.reminder"));
+        format!("<textarea readonly rows=\"8\" aria-label=\"{name}\">{}</textarea>\n", escape(&text))
+    }
+
+    fn deadline_form(&self) -> String {
+        if self.frozen {
+            return String::new();
+        }
+        let name = escape(self.words.get("coordinate.deadline"));
+        format!(
+            "<section><h2>{name}</h2>\n<p>{}</p>\n<form class=\"inline\" method=\"post\" action=\"/coordinate/deadline\">\
+             <input type=\"hidden\" name=\"key\" value=\"{}\"><input type=\"date\" name=\"date\" value=\"{}\" aria-label=\"{name}\"> \
+             <button>{}</button></form></section>\n",
+            escape(self.words.get("coordinate.deadline.text")),
+            self.key,
+            escape(&self.deadline),
+            escape(self.words.get("coordinate.deadline.button"))
+        )
+    }
+
     fn acts(&self) -> String {
         let act = match (self.frozen, self.unblinded) {
             (false, _) => "freeze",
@@ -264,16 +308,4 @@ impl View<'_> {
             escape(self.words.get(&format!("coordinate.{act}")))
         )
     }
-}
-
-/// A day as YYYY-MM-DD, of ms since 1970, UTC (Hinnant's civil_from_days).
-pub(crate) fn day(ms: i64) -> String {
-    let days = ms.div_euclid(86_400_000) + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let (day, month) =
-        (of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
-    format!("{:04}-{month:02}-{day:02}", year + era * 400 + i64::from(month <= 2))
 }

@@ -46,7 +46,7 @@ pub(crate) async fn welcome(
 ) -> Result<Html<String>, Trouble> {
     let person = bearer(&state, &peer, &secret)?;
     let words = state.language(Some(&wanted));
-    let deadline = match state.about().deadline.as_str() {
+    let deadline = match state.store().deadline()?.as_str() {
         "" => String::new(),
         date => format!("<p>{}</p>\n", escape(&words.fill("welcome.deadline", &[("date", date)]))),
     };

@@ -34,7 +34,7 @@ impl Trouble {
             Self::Study(Error::NoEntry) => StatusCode::UNAUTHORIZED,
             Self::Study(Error::Refused(_) | Error::Blinded) => StatusCode::CONFLICT,
             Self::Study(Error::Invalid(_)) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Study(Error::Frozen) => StatusCode::GONE,
+            Self::Study(Error::Frozen | Error::Late(_)) => StatusCode::GONE,
             Self::Study(Error::Full) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Study(_) => StatusCode::SERVICE_UNAVAILABLE,
         }

@@ -42,6 +42,7 @@ pub(crate) fn app(state: State) -> Router {
         .route("/coordinate", get(coordinate::page))
         .route("/coordinate/invite", post(coordinate::invite))
         .route("/coordinate/revoke", post(coordinate::revoke))
+        .route("/coordinate/deadline", post(coordinate::deadline))
         .route("/coordinate/freeze", post(coordinate::freeze))
         .route("/coordinate/unblind", post(coordinate::unblind))
         .route("/assets/{name}", get(assets::asset))

@@ -37,12 +37,16 @@ pub(crate) async fn page(
         other => other?,
     };
     let words = reader.0.words(&state);
-    let frozen = state.store().frozen()?;
-    let step = if frozen { Step::Done } else { reader.0.person.step };
+    let (frozen, late) = {
+        let store = state.store();
+        (store.frozen()?, store.late(state.now())?)
+    };
+    let step = reader.0.person.step;
     let page = match step {
-        Step::Consent => pages::consent(&state, words, &reader.0.form_key),
-        Step::Done if frozen => pages::ending(&state, words, "closed"),
+        _ if frozen => pages::ending(&state, words, "closed"),
         Step::Done => pages::ending(&state, words, "done"),
+        _ if late => pages::ending(&state, words, "late"),
+        Step::Consent => pages::consent(&state, words, &reader.0.form_key),
         Step::Example { .. } | Step::Case { .. } => {
             pages::work(&state, words, &Stretch::of(&state, &reader.0.person, step)?, &reader.0.form_key)
         }

@@ -17,7 +17,7 @@ use crate::design::Design;
 use crate::error::{Error, Result};
 use crate::pixels;
 use crate::store::Store;
-use crate::study::{About, Images, Study};
+use crate::study::{About, Images, Source, Study};
 
 /// What to draw.
 pub struct Request<'a> {
@@ -54,9 +54,17 @@ impl Drawn {
         grades
     }
 
-    /// Width and height, and bits a pixel.
-    pub fn form(&self) -> (u32, Depth) {
-        (self.images[0].width(), self.images[0].depth())
+    /// What the study says of its images; their hash comes when they are written.
+    pub fn described(&self, request: &Request) -> Images {
+        let source = |c: &Collection| Source { path: c.root().display().to_string(), hash: c.hash() };
+        Images {
+            size: self.images[0].width(),
+            depth: self.images[0].depth(),
+            sha256: String::new(),
+            real: source(request.real),
+            synthetic: source(request.synthetic),
+            cautions: self.cautions.clone(),
+        }
     }
 }
 

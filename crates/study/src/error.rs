@@ -37,6 +37,9 @@ pub enum Error {
     /// The study takes no more answers.
     #[error("the study is closed; no more answers are taken")]
     Frozen,
+    /// The last day is over.
+    #[error("the last day for answers, {0}, is over; the study's coordinator can set another")]
+    Late(String),
     /// Truth is asked for too early.
     #[error(
         "the study is blinded; close it with `doppelray study freeze`, then open it with `doppelray study unblind`"

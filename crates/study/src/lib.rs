@@ -6,6 +6,7 @@
 pub mod analysis;
 pub mod answer;
 pub mod cases;
+pub mod day;
 pub mod design;
 pub mod draw;
 pub mod error;

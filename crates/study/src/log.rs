@@ -25,6 +25,8 @@ pub enum Act {
     Consented,
     /// An answer.
     Answered,
+    /// The last day was set anew.
+    Deadline,
     /// No more answers.
     Frozen,
     /// Truth may be looked at.
@@ -41,6 +43,7 @@ impl Act {
             Self::Entered => "entered",
             Self::Consented => "consented",
             Self::Answered => "answered",
+            Self::Deadline => "deadline",
             Self::Frozen => "frozen",
             Self::Unblinded => "unblinded",
         }

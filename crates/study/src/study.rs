@@ -28,7 +28,7 @@ pub struct About {
     pub repeats: usize,
     /// How far from chance still counts as chance, in the equivalence tests.
     pub margin: f64,
-    /// The last day, as YYYY-MM-DD; empty where there is none. Shown, not enforced.
+    /// The last day as it was set at first, as YYYY-MM-DD; empty where there is none. What holds is the database's.
     #[serde(default)]
     pub deadline: String,
     /// Whom a reader can ask; shown on every page.

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use doppelray_images::Collection;
+use doppelray_study::day;
 use doppelray_study::design::Design;
 use doppelray_study::draw::{Request, draw, write};
-use doppelray_study::study::{About, FORMAT, Images, Source};
+use doppelray_study::study::{About, FORMAT};
 use serde::Serialize;
 
 use super::now;
@@ -50,7 +51,7 @@ pub(crate) struct New {
     /// Whom readers can ask: a name, an address.
     #[arg(long, default_value = "")]
     contact: String,
-    /// The last day, YYYY-MM-DD; shown, not enforced.
+    /// The last day for answers, YYYY-MM-DD; the coordinator can set another.
     #[arg(long, default_value = "")]
     deadline: String,
     /// The language of the pages where a reader's browser asks for none: en or fi.
@@ -86,16 +87,6 @@ impl New {
             seed: self.seed,
         };
         let drawn = draw(&request, &|event| console.listen(event))?;
-        let (size, depth) = drawn.form();
-        let source = |c: &Collection| Source { path: c.root().display().to_string(), hash: c.hash() };
-        let images = Images {
-            size,
-            depth,
-            sha256: String::new(),
-            real: source(&real),
-            synthetic: source(&synthetic),
-            cautions: drawn.cautions.clone(),
-        };
         let about = About {
             format: FORMAT,
             title: self.title.clone(),
@@ -106,7 +97,7 @@ impl New {
             deadline: self.deadline.clone(),
             contact: self.contact.clone(),
             language: self.language.clone(),
-            images,
+            images: drawn.described(&request),
             made_by: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let study = write(&self.out, about, &drawn, now())?;
@@ -115,12 +106,7 @@ impl New {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        let date = |text: &str| {
-            let digits = |part: &str, n| part.len() == n && part.bytes().all(|b| b.is_ascii_digit());
-            let parts: Vec<&str> = text.split('-').collect();
-            parts.len() == 3 && digits(parts[0], 4) && digits(parts[1], 2) && digits(parts[2], 2)
-        };
-        if !self.deadline.is_empty() && !date(&self.deadline) {
+        if !self.deadline.is_empty() && day::number(&self.deadline).is_none() {
             return Err(Usage(format!("--deadline {}: is not a day like 2030-06-30", self.deadline)).into());
         }
         if !(0.01..=0.5).contains(&self.margin) {

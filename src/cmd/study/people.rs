@@ -99,6 +99,30 @@ impl Revoke {
     }
 }
 
+/// Set the last day on which answers are taken. It is written into the log.
+#[derive(Args)]
+#[command(after_help = "Example:\n  doppelray study deadline study 2030-07-31\n\n\
+    Answers are taken until that day is over everywhere on earth (UTC-12). Without a day there is no end.")]
+pub(crate) struct Deadline {
+    /// The study's folder.
+    study: PathBuf,
+    /// The day, YYYY-MM-DD.
+    #[arg(default_value = "")]
+    day: String,
+}
+
+impl Deadline {
+    pub(crate) fn run(self, common: Common) -> anyhow::Result<()> {
+        let (_, store) = open(&self.study)?;
+        store.attempt(|s| s.set_deadline(now(), CONSOLE, &self.day))?;
+        let said = match self.day.as_str() {
+            "" => "answers are taken without end".to_owned(),
+            day => format!("answers are taken until {day} is over"),
+        };
+        Console::new(common).finish(&said, &json!({ "deadline": self.day }))
+    }
+}
+
 /// Close a study: no more answers, for good. It is written into the log.
 #[derive(Args)]
 pub(crate) struct Freeze {

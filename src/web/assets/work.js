@@ -60,6 +60,8 @@
         }
         if (status === 429 || status >= 500) throw new Error("later");
         if (status === 401) return location.reload();
+        // Closed, or past its last day: what waits stays here, should the coordinator set another day.
+        if (status === 410) return location.reload();
         const sent = all[0].key;
         keep(waiting().filter((a) => a.key !== sent));
         if (status === 200) {
@@ -67,7 +69,6 @@
           continue;
         }
         // Answered in another window, or not acceptable: what the server holds counts.
-        if (status === 410) return location.reload();
         tell(status === 409 ? words.elsewhere : fill(words.refused, { reason: answer.reason || status }));
         keep([]);
         sessionStorage.setItem("notice", banner.textContent);

@@ -31,7 +31,7 @@ pub(super) fn consent(state: &State, words: &Language, key: &str) -> String {
     quiet(state, words, body)
 }
 
-/// Nothing more to do: `which` is "done" or "closed".
+/// Nothing to do: `which` is "done", "closed" or "late".
 pub(super) fn ending(state: &State, words: &Language, which: &str) -> String {
     let body = format!(
         "<main>\n<p class=\"kind\">{}</p>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n</main>\n{}",

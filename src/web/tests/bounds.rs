@@ -45,8 +45,8 @@ async fn roles_do_not_mix() {
     reader.consent().await;
     let setup = reader.setup().await.unwrap();
     assert_eq!(reader.get("/coordinate").await.status, StatusCode::NOT_FOUND);
-    for act in ["invite", "revoke", "freeze", "unblind"] {
-        let body = format!("key={}&sure=yes&name=x&person=1", setup.form);
+    for act in ["invite", "revoke", "deadline", "freeze", "unblind"] {
+        let body = format!("key={}&sure=yes&name=x&person=1&date=2030-01-01", setup.form);
         assert_eq!(reader.post(&format!("/coordinate/{act}"), &body).await.status, StatusCode::NOT_FOUND);
     }
     assert_eq!(coordinator.answer(&setup, 0, "12345678").await.status, StatusCode::NOT_FOUND);

@@ -12,7 +12,7 @@ use doppelray_measures::rng::{Purpose, stream};
 use doppelray_study::design::Design;
 use doppelray_study::draw::{Request as Drawing, draw, write};
 use doppelray_study::reader::Role;
-use doppelray_study::study::{About, FORMAT, Images, Source};
+use doppelray_study::study::{About, FORMAT};
 use doppelray_study::{Store, Study};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -90,16 +90,6 @@ impl Site {
             seed: 1,
         };
         let drawn = draw(&request, &silent).unwrap();
-        let source = |c: &Collection| Source { path: c.root().display().to_string(), hash: c.hash() };
-        let (size, depth) = drawn.form();
-        let images = Images {
-            size,
-            depth,
-            sha256: String::new(),
-            real: source(&real),
-            synthetic: source(&synthetic),
-            cautions: Vec::new(),
-        };
         let about = About {
             format: FORMAT,
             title: "Reading knees".into(),
@@ -110,7 +100,7 @@ impl Site {
             deadline: "2030-06-30".into(),
             contact: "ada@example.org".into(),
             language: "en".into(),
-            images,
+            images: drawn.described(&request),
             made_by: "0".into(),
         };
         let study = write(&folder.path().join("study"), about, &drawn, NOW).unwrap();

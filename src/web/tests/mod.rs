@@ -4,3 +4,5 @@ mod blinding;
 mod bounds;
 mod fixture;
 mod reading;
+mod timing;
+mod tls;

@@ -96,6 +96,27 @@ async fn a_frozen_study_says_so_and_takes_nothing() {
 }
 
 #[tokio::test]
+async fn after_the_last_day_nothing_is_taken_until_the_coordinator_sets_another() {
+    let site = Site::new(Design::Grading, 6);
+    let (reader, coordinator) = (site.enter(Role::Reader).await, site.enter(Role::Coordinator).await);
+    reader.consent().await;
+    let setup = reader.setup().await.unwrap();
+    let page = coordinator.get("/coordinate").await.text();
+    let key = page.split("name=\"key\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let set =
+        async |date: &str| coordinator.post("/coordinate/deadline", &format!("key={key}&date={date}")).await;
+    assert_eq!(set("2030-01-01").await.status, StatusCode::SEE_OTHER);
+    assert!(coordinator.get("/coordinate").await.text().contains("the last day is over"));
+    let late = reader.answer(&setup, 0, "too-late-1").await;
+    assert_eq!(late.status, StatusCode::GONE);
+    assert!(late.text().contains("2030-01-01"), "{}", late.text());
+    assert!(reader.get("/read").await.text().contains("The last day is over"));
+    assert_eq!(set("never").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    set("2031-01-01").await;
+    assert_eq!(reader.answer(&setup, 0, "too-late-1").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn the_coordinator_sees_who_is_where_and_no_answer() {
     let site = Site::new(Design::RealOrFake, 6);
     let (reader, coordinator) = (site.enter(Role::Reader).await, site.enter(Role::Coordinator).await);

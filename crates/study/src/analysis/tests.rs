@@ -114,7 +114,7 @@ fn one_kind_is_never_resampled_alone() {
     let said = |size| with(size).err().map(|e| e.to_string()).unwrap_or_default();
     assert!(said(None).contains("--size below 32"), "{}", said(None));
     assert!(said(Some(32)).contains("would scale only one kind"), "{}", said(Some(32)));
-    assert_eq!(with(Some(24)).unwrap().form().0, 24);
+    assert_eq!(with(Some(24)).unwrap().described(&request(&pair, Design::RealOrFake)).size, 24);
     let few = draw(&Request { count: 500, size: Some(24), ..request(&pair, Design::RealOrFake) }, &silent);
     assert!(few.err().unwrap().to_string().contains("ask for fewer with --count"));
 }

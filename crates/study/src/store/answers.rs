@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Store;
 use crate::answer::{Answer, Submission};
 use crate::cases::{Item, Truth, Use, items};
+use crate::day;
 use crate::error::{Error, Result};
 use crate::log::Act;
 use crate::order::{Key, Slot, order};
@@ -57,7 +58,7 @@ impl Store {
                 false => Err(Error::Invalid("another answer was sent under this key")),
             };
         }
-        self.taking()?;
+        self.taking(at)?;
         let task = self.about.design.tasks().get(sent.part).copied();
         if task != Some(sent.answer.task()) {
             return Err(Error::Invalid("the answer is not one to this question"));
@@ -100,9 +101,26 @@ impl Store {
         Ok(body.and_then(|body| serde_json::from_str(&body).ok()))
     }
 
-    /// Refuses once the study is frozen.
-    pub(super) fn taking(&self) -> Result<()> {
-        if self.frozen()? { Err(Error::Frozen) } else { Ok(()) }
+    /// Refuses once the study is frozen or its last day over.
+    pub(super) fn taking(&self, at: i64) -> Result<()> {
+        match () {
+            () if self.frozen()? => Err(Error::Frozen),
+            () if self.late(at)? => Err(Error::Late(self.deadline()?)),
+            () => Ok(()),
+        }
+    }
+
+    /// Sets the last day, as YYYY-MM-DD; an empty text for none. Earlier answers stay, whatever it is.
+    pub fn set_deadline(&self, at: i64, by: &str, date: &str) -> Result<()> {
+        if !date.is_empty() && day::number(date).is_none() {
+            return Err(Error::Invalid("the last day is not one like 2030-06-30"));
+        }
+        if self.frozen()? {
+            return Err(Error::Frozen);
+        }
+        self.db.execute("UPDATE state SET deadline = ?1", [date])?;
+        self.note(at, by, (Act::Deadline, &json!({ "date": date })))?;
+        Ok(())
     }
 
     /// Closes the study: no more answers, for good.

@@ -25,8 +25,8 @@ use crate::log::{self, Act};
 use crate::step::Lengths;
 use crate::study::About;
 
-/// The form of the database that this version writes and reads.
-const VERSION: i32 = 1;
+/// The form of the database that this version writes and reads. 1, without a deadline, was never released.
+const VERSION: i32 = 2;
 
 /// An open database.
 pub struct Store {
@@ -52,6 +52,7 @@ impl Store {
         db.pragma_update(None, "journal_mode", "wal")?;
         let writing = db.transaction()?;
         writing.execute_batch(include_str!("schema.sql"))?;
+        writing.execute("INSERT INTO state VALUES (0, 0, ?1)", [&about.deadline])?;
         for case in cases {
             let pair = case.pair.map(|p| p as i64);
             writing.execute(
@@ -96,6 +97,12 @@ impl Store {
             .map_err(|e| Error::file(path, format!("is not a study's database ({e}); put back a backup")))?;
         if version > VERSION {
             return Err(Error::file(path, "was made by a newer doppelray; open it with that version"));
+        }
+        if version < VERSION {
+            return Err(Error::file(
+                path,
+                "was made before the first release of doppelray; make the study anew",
+            ));
         }
         let cases = read::cases(&db)?;
         let lengths = read::lengths(&cases, about);

@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde_json::json;
 
 use super::Store;
+use crate::day;
 use crate::error::{Error, Result};
 use crate::log::Act;
 use crate::reader::{Person, Role, Secret, hash};
@@ -11,8 +12,6 @@ use crate::step::Step;
 
 /// How long a session lasts, in ms: a working day.
 const SESSION: i64 = 12 * 3600 * 1000;
-/// A day, in ms.
-const DAY: i64 = 24 * 3600 * 1000;
 
 /// A link that was made, told once.
 pub struct Invitation {
@@ -31,7 +30,7 @@ impl Store {
         }
         let secret = Secret::new()?.text();
         let number: i64 = self.db.query_row("SELECT 1 + count(*) FROM people", [], |row| row.get(0))?;
-        let expires = at + i64::from(days) * DAY;
+        let expires = at + i64::from(days) * day::LENGTH;
         let step = serde_json::to_string(&Step::Consent).expect("a plain value");
         self.db.execute(
             "INSERT INTO people (number, name, role, token, expires, step) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -89,7 +88,7 @@ impl Store {
         if person.step != Step::Consent {
             return Ok(person.step);
         }
-        self.taking()?;
+        self.taking(at)?;
         let step = person.step.next(&self.lengths);
         self.set_step(number, step)?;
         self.note(at, &person.actor(), (Act::Consented, &json!({})))?;

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::Store;
 use crate::cases::{Case, Truth, Use, items};
+use crate::day;
 use crate::error::{Error, Result};
 use crate::log::{self, Line, hex};
 use crate::step::Lengths;
@@ -37,6 +38,16 @@ impl Store {
     /// Whether no more answers are taken.
     pub fn frozen(&self) -> Result<bool> {
         Ok(self.db.prepare_cached("SELECT frozen FROM state")?.query_row([], |row| row.get(0))?)
+    }
+
+    /// The last day on which answers are taken, as YYYY-MM-DD; empty where there is none.
+    pub fn deadline(&self) -> Result<String> {
+        Ok(self.db.prepare_cached("SELECT deadline FROM state")?.query_row([], |row| row.get(0))?)
+    }
+
+    /// Whether that day is over, at `at`, everywhere on earth.
+    pub fn late(&self, at: i64) -> Result<bool> {
+        Ok(day::number(&self.deadline()?).is_some_and(|number| at >= day::over(number)))
     }
 
     /// Whether the truth may be looked at.

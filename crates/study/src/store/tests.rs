@@ -110,6 +110,26 @@ fn a_frozen_study_takes_nothing_and_only_then_can_be_unblinded() {
 }
 
 #[test]
+fn no_answer_is_taken_after_the_last_day_until_another_is_set() {
+    let (_folder, _, store) = study(Design::Grading);
+    let me = reader(&store);
+    let day = crate::day::text(NOW);
+    assert!(matches!(store.set_deadline(NOW, "console", "2030-02-30"), Err(Error::Invalid(_))));
+    store.set_deadline(NOW, "console", &day).unwrap();
+    let over = crate::day::over(crate::day::number(&day).unwrap());
+    store.answer(over - 1, me, &grade("in-time", true, 0)).unwrap();
+    let late = grade("too-late", false, 0);
+    assert!(matches!(store.answer(over, me, &late), Err(Error::Late(date)) if date == day));
+    assert!(store.answer(over, me, &grade("in-time", true, 0)).unwrap().again, "what was kept is confirmed");
+    store.set_deadline(over, "console", &crate::day::text(over)).unwrap();
+    store.answer(over, me, &late).unwrap();
+    store.set_deadline(over, "console", "").unwrap();
+    assert!(!store.late(over + 1000 * crate::day::LENGTH).unwrap());
+    let acts = store.log().unwrap().into_iter().filter(|line| line.act == "deadline").count();
+    assert_eq!(acts, 3);
+}
+
+#[test]
 fn links_expire_and_are_revoked_and_no_secret_is_kept() {
     let (folder, _, store) = study(Design::Grading);
     let invited = store.invite(NOW, "console", (Role::Reader, "Ada", 1)).unwrap();
