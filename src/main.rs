@@ -8,6 +8,7 @@ mod memory;
 mod parts;
 mod pixels;
 mod proof;
+mod release;
 mod report;
 mod sets;
 mod spaces;

@@ -7,6 +7,7 @@ use doppelray_images::files::write_whole;
 use serde::Serialize;
 
 use crate::report::evaluate::Side;
+use crate::report::seal;
 use crate::sets::Set;
 
 /// Makes the folder, unless it holds something that is no proof.
@@ -22,9 +23,9 @@ pub(crate) fn make(out: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes `NAME.json` and the page drawn from it, `NAME.html`, each whole.
+/// Writes `NAME.json`, sealed, and the page drawn from it, `NAME.html`, each whole.
 pub(crate) fn write(out: &Path, name: &str, report: &impl Serialize, page: &str) -> anyhow::Result<()> {
-    let json = serde_json::to_string_pretty(report)?;
+    let json = seal::sealed(report)?;
     for (ending, text) in [("json", json.as_str()), ("html", page)] {
         let path = out.join(format!("{name}.{ending}"));
         let written = write_whole(&path, |file| file.write_all(text.as_bytes()));

@@ -5,12 +5,14 @@ mod demo;
 mod evaluate;
 mod import;
 mod phantom;
+mod release;
 mod sample;
 mod show;
 mod study;
 mod sweep;
 mod train;
 mod utility;
+mod verify;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -45,6 +47,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Audit(audit::Audit),
     Utility(utility::Utility),
+    Release(release::Release),
+    Verify(verify::Verify),
     Show(show::Show),
     Study(study::StudyCommand),
 }
@@ -61,6 +65,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Evaluate(command) => command.run(common),
         Command::Audit(command) => command.run(common),
         Command::Utility(command) => command.run(common),
+        Command::Release(command) => command.run(common),
+        Command::Verify(command) => command.run(common),
         Command::Show(command) => command.run(common),
         Command::Study(command) => command.run(common),
     }

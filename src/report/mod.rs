@@ -8,5 +8,6 @@ pub(crate) mod evaluate;
 pub(crate) mod film;
 pub(crate) mod html;
 pub(crate) mod run;
+pub(crate) mod seal;
 pub(crate) mod utility;
 mod verdict;

@@ -13,6 +13,7 @@ pub mod import;
 pub mod jpeg;
 pub mod look;
 pub mod lookalike;
+pub mod mark;
 pub mod phantom;
 pub mod phantom_collection;
 pub mod phantom_dicom;

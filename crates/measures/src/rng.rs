@@ -87,6 +87,10 @@ pub enum Purpose {
     UtilityAugment = 74,
     /// Which synthetic images are kept for testing; index = the grade.
     UtilityHoldout = 75,
+    /// The patterns of the watermark; index = what is drawn of them. Its seed is always 0: the mark is the same everywhere.
+    Watermark = 63,
+    /// The order of images over the shards of a package; index = always 0.
+    Shards = 64,
 }
 
 /// An endless sequence of random numbers, fixed by its key.

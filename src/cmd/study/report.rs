@@ -11,7 +11,7 @@ use doppelray_study::{Store, Study, analysis, export};
 
 use crate::cmd::Common;
 use crate::console::Console;
-use crate::report::html;
+use crate::report::{html, seal};
 
 /// Analyse an unblinded study: report.json, report.html and the data as CSV.
 #[derive(Args)]
@@ -31,7 +31,7 @@ impl Report {
         let pixels = Pixels::open(&study.pixels(), &study.about().images)?;
         let film = |number: usize| film(&pixels, number);
         let page = html::study::draw(&report, &film)?;
-        put(study.root(), "report.json", &serde_json::to_string_pretty(&report)?)?;
+        put(study.root(), "report.json", &seal::sealed(&report)?)?;
         put(study.root(), "report.html", &page)?;
         put(study.root(), "answers.csv", &export::tidy(&store)?)?;
         if let Some(text) = export::imrmc(&store)? {
