@@ -212,8 +212,9 @@ fn refusal(decision: &Decision) -> anyhow::Error {
     let fails = |l: &&Judged| l.outcome == Outcome::Fails && l.overridden.is_none();
     let failed: Vec<&Judged> = decision.lines.iter().filter(fails).collect();
     let names: Vec<&str> = failed.iter().map(|l| l.name.as_str()).collect();
+    let verb = if names.len() == 1 { "does" } else { "do" };
     anyhow!(
-        "not released: {} does not hold ({}); make better images, or let it pass with --override '{}=REASON' --by NAME",
+        "not released: {} {verb} not hold ({}); make better images, or let it pass with --override '{}=REASON' --by NAME",
         names.join(" and "),
         failed[0].why,
         names[0]

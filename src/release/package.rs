@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use doppelray_images::files::{beside, sync_folder};
+use doppelray_images::files::{beside, sync_folder, write_whole};
 use doppelray_images::mark::{BITS, ENOUGH, Statement, Watermark, encode};
 use doppelray_images::progress::{Event, Listener};
 use doppelray_images::{Collection, Image, Row};
@@ -47,7 +47,8 @@ pub(crate) fn write(order: &Order, release: Release, listener: Listener) -> anyh
     for entry in &entries {
         ensure!(hashes.get(&entry.file) == Some(&entry.sha256), "{}: was not written whole", entry.file);
     }
-    put(&staged, sums::NAME, sums::text(&hashes).as_bytes()).with_context(full)?;
+    let text = sums::text(&hashes);
+    write_whole(&staged.join(sums::NAME), |file| file.write_all(text.as_bytes())).with_context(full)?;
     let sync = |name: &String| File::open(staged.join(name)).and_then(|file| file.sync_all());
     names.par_iter().try_for_each(sync).with_context(full)?;
     fs::rename(&staged, out).and_then(|()| sync_folder(out)).with_context(full)?;

@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn the_default_policy_can_be_read() {
         let policy = parse(DEFAULT).unwrap();
-        assert!(policy.line.len() >= 5 && !policy.drop.is_empty());
+        assert!(policy.line.len() >= 3 && !policy.drop.is_empty());
     }
 
     #[test]

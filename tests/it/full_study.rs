@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
 
-/// A server in a name space whose folder `small` holds 512 KiB.
+/// A server in a name space whose folder `small` holds 12 MiB, and half a MiB is left.
 struct Server {
     process: Child,
     address: String,
@@ -21,7 +21,7 @@ impl Server {
     fn start(lab: &Fixture) -> Option<Self> {
         let program = env!("CARGO_BIN_EXE_doppelray");
         let line = format!(
-            "mount -t tmpfs -o size=512k tmpfs small && cp -r study small/ && head -c 200000 /dev/zero > small/other && \
+            "mount -t tmpfs -o size=12m tmpfs small && cp -r study small/ && head -c 11900000 /dev/zero > small/other && \
              exec {program} study serve small/study --listen 127.0.0.1:0"
         );
         let mut process = Command::new("unshare")

@@ -106,7 +106,7 @@ fn what_is_not_proved_is_not_released() {
     audit(&lab, "images/train/0/nobody.png", "pass");
     refused(RELEASE, "which is not in the collection");
     audit(&lab, &copy, "undecided");
-    refused(&RELEASE.replace(" --policy policy.toml", ""), "privacy does not hold");
+    refused(&RELEASE.replace(" --policy policy.toml", ""), "privacy and copies do not hold");
     let text = lab.text("proof/audit.json").replace("undecided", "pass");
     lab.file("proof/audit.json", text.as_bytes());
     refused(RELEASE, "audit.json: was changed after it was made");
@@ -164,4 +164,21 @@ fn a_package_that_was_tampered_with_is_found_out() {
     lab.file("package/release.json", newer.as_bytes());
     assert!(lab.fail(1, "verify package").contains("made by a newer doppelray"));
     assert!(lab.fail(1, "verify fakes").contains("not a package"));
+}
+
+/// A package in the programs that people load data with, by `tests/clients/package.py`.
+#[test]
+fn a_package_loads_where_people_work() {
+    let (lab, _) = proved("release_clients");
+    lab.succeed(&format!("{RELEASE} --webdataset --out package"));
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = root.join(".venv/bin/python");
+    if !python.exists() {
+        println!("skipped: needs .venv with pillow, datasets, webdataset, mlcroissant, torchvision, polars");
+        return;
+    }
+    let script = root.join("tests/clients/package.py");
+    let ran = std::process::Command::new(python).arg(script).arg(lab.path("package")).output().unwrap();
+    let [out, err] = [&ran.stdout, &ran.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert!(ran.status.success(), "{out}\n{err}");
 }

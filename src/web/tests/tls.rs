@@ -47,7 +47,9 @@ async fn pages_come_over_tls_alone_and_to_those_who_trust_the_certificate() {
     let ([chain, key], mine) = certificate(folder.path(), "mine");
     let (_, other) = certificate(folder.path(), "other");
     let state = State::open(&site.study, Place { encrypted: true, proxied: false }, || super::fixture::NOW);
-    let listening = Listening::open("127.0.0.1:0".parse().unwrap(), Some([&chain, &key])).await.unwrap();
+    let listening = Listening::open("127.0.0.1:0".parse().unwrap(), Some([chain.as_path(), key.as_path()]))
+        .await
+        .unwrap();
     let address = listening.address();
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(serve(app(state.unwrap()), listening, async { stopped.await.unwrap_or(()) }));
