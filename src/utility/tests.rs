@@ -99,9 +99,10 @@ fn say(findings: &Findings) {
 }
 
 #[test]
+#[ignore = "minutes: `./test --run-ignored all`"]
 fn many_perfectly_labelled_images_help_where_real_ones_are_scarce_and_shuffled_ones_harm() {
     let clinic = Clinic::new();
-    let others = clinic.phantoms("others", 800, 1);
+    let others = clinic.phantoms("others", 1200, 1);
     let rows: Vec<&Row> = others.rows().iter().collect();
     clinic.synthetic("good", &others, &rows, |at| rows[at].grade);
     let mut grades: Vec<Option<u8>> = rows.iter().map(|row| row.grade).collect();
@@ -120,6 +121,7 @@ fn many_perfectly_labelled_images_help_where_real_ones_are_scarce_and_shuffled_o
 }
 
 #[test]
+#[ignore = "minutes: `./test --run-ignored all`"]
 fn the_training_images_themselves_once_more_have_no_effect_and_none_is_claimed() {
     let clinic = Clinic::new();
     let real = Collection::open(&clinic.path("real")).unwrap();

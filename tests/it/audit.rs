@@ -114,7 +114,7 @@ fn without_enough_held_out_images_nothing_is_called_safe() {
     let lab = Fixture::new("without_enough_held_out_images");
     lab.phantoms();
     lab.succeed("phantom --out fakes --count 40 --size 32 --bits 8 --seed 5");
-    lab.succeed("audit knees fakes --out proof --holdout val");
+    lab.succeed("audit knees fakes --out proof --holdout test");
     let report: Value = serde_json::from_str(&lab.text("proof/audit.json")).unwrap();
     assert_eq!(report["verdict"], "undecided");
     assert_eq!(report["attacks"]["nearest_bank"]["estimate"], Value::Null);
@@ -133,7 +133,7 @@ fn what_cannot_be_audited_is_refused_with_the_mend() {
     lab.succeed("import fakes/images --out unseen --size 32 --split 0/0/100");
     for (status, line, reason) in [
         (2, "audit knees fakes --out p --holdout train", "name a split that it never saw"),
-        (1, "audit knees fakes --out p --holdout future", "holds no split `future`, only test, train, val"),
+        (1, "audit knees fakes --out p --holdout future", "holds no split `future`, only test, train"),
         (1, "audit unseen fakes --out p", "holds no split `train`"),
         (1, "audit nowhere fakes --out p", "nowhere"),
         (1, "audit knees fakes --out knees", "choose another --out"),

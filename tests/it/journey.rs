@@ -11,8 +11,9 @@ const SMALL: &str = "--grades 0-1 --set size=32 --set game.generator.channels=[1
 #[test]
 fn the_whole_way_ends_with_a_report_that_names_its_inputs() {
     let lab = Fixture::new("the_whole_way_ends_with_a_report_that_na");
-    lab.phantoms();
-    lab.succeed("import knees/images --out again --split from-folders --size 32");
+    // Enough that real images can be compared with each other too.
+    lab.succeed("phantom --out knees --count 240 --size 32 --bits 8");
+    lab.succeed("import knees/images --out again --split from-folders --size 32 --lookalikes keep");
     lab.succeed(&format!("train again --out run {SMALL}"));
     lab.succeed("sample run --out fakes --seeds 0-59 --mix even");
     lab.succeed("evaluate again fakes --out proof --real-split train");

@@ -238,7 +238,7 @@ mod tests {
         let stepped: Vec<Tensor<4>> = maps
             .iter()
             .map(|x| match x.grad(&gradients) {
-                Some(gradient) => Tensor::from_inner(x.clone().inner() - gradient * 50.0),
+                Some(gradient) => Tensor::from_inner(x.clone().inner() - gradient),
                 None => x.clone(),
             })
             .collect();

@@ -73,6 +73,8 @@ const LEVELS: usize = 4;
 const STANDARD: usize = 64;
 /// Real images that their moments are taken of.
 const REAL: usize = 1536;
+/// How often one of few images may be among them, augmented each time.
+const REPEATS: usize = 4;
 
 impl Config {
     pub(super) fn check(&self, size: usize, batch: usize) -> Option<&'static str> {
@@ -282,7 +284,8 @@ impl Game for Play {
             return Ok(());
         }
         let (mut summaries, mut labels) = (Vec::new(), Vec::new());
-        for batch in 0..(REAL / self.settings.batch).max(1) as u64 {
+        let images = REAL.min(REPEATS * data.counts.iter().sum::<usize>());
+        for batch in 0..images.div_ceil(self.settings.batch) as u64 {
             let index = u64::MAX - 1 - batch;
             let Batch { images, grades } = data.batch(&self.settings, index, &self.device);
             let [changes, _] = self.changes(index);
