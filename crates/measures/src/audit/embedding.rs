@@ -116,7 +116,8 @@ mod tests {
         let embedding = Embedding::of(&pairs(1, 200), 2).unwrap().unwrap();
         let others = pairs(2, 50);
         let (before, after) = (nearest_is_own(&others), nearest_is_own(&embedding.project(&others).unwrap()));
-        assert!(before < 25 && after > 60, "{before} {after} of 100");
+        // By chance 1 of 100.
+        assert!(before < 10 && after > 5 * before.max(5), "{before} {after} of 100");
     }
 
     #[test]

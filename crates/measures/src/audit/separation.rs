@@ -187,7 +187,8 @@ mod tests {
         assert!(found.auc.low < expected && found.auc.high > expected && found.p < 1e-9);
         let one = found.operating[0];
         let power = 1.0 - normal_cdf(2.326_348 - 1.0);
-        assert!(one.resolved && (one.true_positives.value - power).abs() < 0.04 && one.p < 1e-9, "{one:?}");
+        // The threshold is the tenth of 1,000 controls: it scatters by 0.12 and the rate by 0.02; four times that.
+        assert!(one.resolved && (one.true_positives.value - power).abs() < 0.08 && one.p < 1e-9, "{one:?}");
     }
 
     #[test]
