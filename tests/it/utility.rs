@@ -5,11 +5,11 @@ use crate::fixture::Fixture;
 const PLAN: &str = "tasks = [\"binary\", \"grades\"]\nseeds = [0, 1]\n\n[training]\nsteps = 60\nbatch = 16\nrate = 0.01\ndecay = 1.0\n\
                     weighting = \"root\"\ncheck = 20\npatience = 5\n\n";
 
-/// Two hundred phantoms, as many of other people, and a plan.
-fn lab(name: &str, arms: &str) -> Fixture {
+/// Two hundred phantoms, some of other people, and a plan.
+fn lab(name: &str, others: usize, arms: &str) -> Fixture {
     let lab = Fixture::new(name);
     lab.succeed("phantom --out knees --count 200 --size 32 --bits 8");
-    lab.succeed("phantom --out fakes --count 200 --size 32 --bits 8 --seed 1");
+    lab.succeed(&format!("phantom --out fakes --count {others} --size 32 --bits 8 --seed 1"));
     lab.file("plan.toml", format!("{PLAN}{arms}").as_bytes());
     lab
 }
@@ -19,7 +19,7 @@ fn a_plan_ends_with_an_answer_every_cell_and_every_difference() {
     let arms = "[[arms]]\nstrategy = \"mix\"\nreal = [0.5, 1.0]\nadd = [0.5]\n\n\
                 [[arms]]\nstrategy = \"mix\"\nreal = [1.0]\nreplace = [0.5]\n\n\
                 [[arms]]\nstrategy = \"synthetic\"\nreal = [1.0]\nadd = [1.0]\n";
-    let lab = lab("utility_answers", arms);
+    let lab = lab("utility_answers", 400, arms);
     let rehearsed = lab.succeed("utility knees fakes --plan plan.toml --out proof --dry-run");
     assert!(rehearsed.contains("12 arms, 24 cells (24 to train)"), "{rehearsed}");
     assert!(!lab.path("proof").exists());
@@ -58,7 +58,7 @@ fn a_plan_ends_with_an_answer_every_cell_and_every_difference() {
 
 #[test]
 fn each_mistake_is_named_with_its_mend_and_nothing_is_begun() {
-    let lab = lab("utility_mistakes", "[[arms]]\nstrategy = \"mix\"\nreal = [1.0]\nadd = [1.5]\n");
+    let lab = lab("utility_mistakes", 200, "[[arms]]\nstrategy = \"mix\"\nreal = [1.0]\nadd = [1.5]\n");
     lab.succeed("phantom --out same --count 20 --size 32 --bits 8");
     lab.file("none.toml", format!("arms = []\n{PLAN}").as_bytes());
     lab.file("typo.toml", b"tasks = [\"binery\"]\n");
