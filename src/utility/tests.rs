@@ -99,7 +99,7 @@ fn say(findings: &Findings) {
 }
 
 #[test]
-#[ignore = "minutes: `./test --run-ignored all`"]
+#[ignore = "does not hold yet: with 20 times the images the binary head gains 0.03 (not significant), the ordinal one loses 0.19"]
 fn many_perfectly_labelled_images_help_where_real_ones_are_scarce_and_shuffled_ones_harm() {
     let clinic = Clinic::new();
     let others = clinic.phantoms("others", 1200, 1);
@@ -121,7 +121,6 @@ fn many_perfectly_labelled_images_help_where_real_ones_are_scarce_and_shuffled_o
 }
 
 #[test]
-#[ignore = "minutes: `./test --run-ignored all`"]
 fn the_training_images_themselves_once_more_have_no_effect_and_none_is_claimed() {
     let clinic = Clinic::new();
     let real = Collection::open(&clinic.path("real")).unwrap();
