@@ -20,6 +20,20 @@ pub(super) struct Bits<'a> {
 /// What a decoder says where bits end too early.
 pub(super) const SHORT: &str = "ends before its pixels do";
 
+/// Takes the next segment of JPEG or JPEG-LS off `rest`: its marker and what it holds (ISO/IEC 10918-1, B.1.1.4).
+pub(super) fn segment<'a>(rest: &mut &'a [u8]) -> Result<(u8, &'a [u8]), &'static str> {
+    while let [0xFF, 0xFF, ..] = rest {
+        *rest = &rest[1..];
+    }
+    let [0xFF, marker, tail @ ..] = *rest else {
+        return Err("has bytes that belong to no segment");
+    };
+    let length = tail.first_chunk().map_or(0, |b| usize::from(u16::from_be_bytes(*b)));
+    let held = tail.get(2..length).ok_or("is cut within a segment")?;
+    *rest = &tail[length..];
+    Ok((*marker, held))
+}
+
 impl<'a> Bits<'a> {
     pub(super) fn new(bytes: &'a [u8], stuffing: Stuffing) -> Self {
         Self { bytes, at: 0, stuffing, held: 0, count: 0, after_ones: false }
@@ -107,6 +121,16 @@ impl<'a> Bits<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_segment_is_taken_with_its_filling_and_a_cut_one_is_refused() {
+        let mut rest = &[0xFF, 0xFF, 0xDD, 0, 4, 1, 2, 9][..];
+        assert_eq!(segment(&mut rest), Ok((0xDD, &[1, 2][..])));
+        assert_eq!(rest, [9]);
+        assert!(segment(&mut rest).is_err());
+        assert!(segment(&mut &[0xFF, 0xDD, 0, 5, 1, 2][..]).is_err());
+        assert!(segment(&mut &[0xFF, 0xDD, 0, 1, 1, 2][..]).is_err());
+    }
 
     #[test]
     fn stuffed_bytes_and_bits_are_left_out_and_a_marker_ends_the_bits() {

@@ -5,7 +5,7 @@ use std::array::from_fn;
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
 
 use super::Shape;
-use super::bits::{Bits, Stuffing};
+use super::bits::{Bits, Stuffing, segment};
 
 /// Where the coefficients of a block stand, in the order of a scan (figure A.6).
 const ZIGZAG: [u8; 64] = [
@@ -35,23 +35,14 @@ pub(super) fn decode(bytes: &[u8], shape: Shape) -> Result<Vec<u16>, String> {
     let mut tables = Tables::default();
     let mut rest = bytes.get(2..).ok_or("is empty")?;
     loop {
-        let [0xFF, marker, tail @ ..] = rest else {
-            return Err("has bytes that belong to no segment".into());
-        };
-        if *marker == 0xFF {
-            rest = &rest[1..];
-            continue;
-        }
-        let length = tail.first_chunk().map_or(0, |b| usize::from(u16::from_be_bytes(*b)));
-        let segment = tail.get(2..length).ok_or("is cut within a segment")?;
-        rest = &tail[length..];
+        let (marker, segment) = segment(&mut rest)?;
         match marker {
             0xDB => tables.quantisers(segment)?,
             0xC4 => tables.huffman(segment)?,
             0xDD => tables.restart = segment.first_chunk().map_or(0, |b| usize::from(u16::from_be_bytes(*b))),
             0xC1 => {
-                tables.precision = u32::from(segment[0]);
                 tables.quantiser = usize::from(*segment.get(8).ok_or("has a short frame header")? & 3);
+                tables.precision = u32::from(segment[0]);
             }
             0xDA => return scan(&tables, *segment.get(2).ok_or("has a short scan header")?, rest, shape),
             _ => {}
@@ -232,6 +223,12 @@ mod tests {
         block[10] = 50.0;
         let energy: f32 = Transform::new().inverse(&block).iter().map(|v| v * v).sum();
         assert!((energy - 2500.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn a_frame_header_without_bytes_is_refused() {
+        let shape = Shape { columns: 8, rows: 8, samples: 1, bytes: 2, stored: 12 };
+        assert_eq!(decode(&[0xFF, 0xD8, 0xFF, 0xC1, 0, 2], shape), Err("has a short frame header".into()));
     }
 
     #[test]

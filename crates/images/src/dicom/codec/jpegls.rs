@@ -2,7 +2,7 @@
 //! its neighbours, and what the prediction missed is coded by the context that they make.
 
 use super::Shape;
-use super::bits::{Bits, Stuffing};
+use super::bits::{Bits, Stuffing, segment};
 
 /// The order of the code for the length that interrupts a run: J of A.2.1.
 const RUN_ORDER: [u32; 32] =
@@ -25,16 +25,7 @@ pub(super) fn decode(bytes: &[u8], shape: Shape) -> Result<Vec<u16>, String> {
     let mut rest = bytes.strip_prefix(&[0xFF, 0xD8]).ok_or("does not begin as JPEG-LS does")?;
     let (mut precision, mut preset) = (None, [0; 5]);
     loop {
-        let [0xFF, marker, tail @ ..] = rest else {
-            return Err("has bytes that belong to no segment".into());
-        };
-        if *marker == 0xFF {
-            rest = &rest[1..];
-            continue;
-        }
-        let length = tail.first_chunk().map_or(0, |b| usize::from(u16::from_be_bytes(*b)));
-        let segment = tail.get(2..length).ok_or("is cut within a segment")?;
-        rest = &tail[length..];
+        let (marker, segment) = segment(&mut rest)?;
         let word = |at: usize| segment.get(at..at + 2).map(|b| i32::from(u16::from_be_bytes([b[0], b[1]])));
         match marker {
             0xF7 => {
