@@ -12,7 +12,7 @@ ours=$(pwd)/target/release/doppelray
 "$ours" phantom --out "$work/knees" --count 400 --size 64 --bits 8 --quiet
 for round in 1 2 3; do
     .venv/bin/python bench/wgan.py train 20 >> "$work/torch.train"
-    "$ours" train "$work/knees" --out "$work/run$round" --preset tiny --time 25s --set tick_kimg=1 --quiet
+    "$ours" train "$work/knees" --out "$work/run$round" --preset tiny --time 25s --set tick_kimg=0.2 --quiet
     tail -n 1 "$work/run$round/log.jsonl" >> "$work/ours.train"
     .venv/bin/python bench/wgan.py sample 2000 "$work/pictures$round" >> "$work/torch.sample"
     began=$(date +%s.%N)

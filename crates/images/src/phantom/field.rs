@@ -22,27 +22,24 @@ impl Field {
 
     /// Smoothed by a Gaussian of `sigma_x`, `sigma_y` cells; the edge values go on beyond the edge.
     pub(super) fn blurred(mut self, sigma_x: f64, sigma_y: f64) -> Self {
-        let n = self.n;
-        self.blur_rows(sigma_x);
-        self.values = transposed(&self.values, n);
-        self.blur_rows(sigma_y);
-        self.values = transposed(&self.values, n);
+        // Down the columns, whose neighbours are reckoned side by side.
+        for sigma in [sigma_x, sigma_y] {
+            self.values = transposed(&self.values, self.n);
+            self.blur_columns(sigma);
+        }
         self
     }
 
-    fn blur_rows(&mut self, sigma: f64) {
+    fn blur_columns(&mut self, sigma: f64) {
         if sigma < 0.05 {
             return;
         }
-        let mut line = vec![0.0; self.n];
-        for row in self.values.chunks_exact_mut(self.n) {
-            if sigma < 2.5 {
-                convolve(row, &mut line, &kernel(sigma));
-            } else {
-                // Three boxes are a Gaussian to 3 %, at a cost that does not grow with its width.
-                let radius = ((sigma * sigma * 4.0 + 1.0).sqrt() * 0.5 - 0.5).round() as usize;
-                (0..3).for_each(|_| box_mean(row, &mut line, radius.max(1)));
-            }
+        if sigma < 2.5 {
+            self.values = convolved(&self.values, self.n, &kernel(sigma));
+        } else {
+            // Three boxes are a Gaussian to 3 %, at a cost that does not grow with its width.
+            let radius = ((sigma * sigma * 4.0 + 1.0).sqrt() * 0.5 - 0.5).round() as usize;
+            (0..3).for_each(|_| self.values = box_means(&self.values, self.n, radius.max(1)));
         }
     }
 
@@ -86,29 +83,38 @@ fn kernel(sigma: f64) -> Vec<f32> {
     (-radius..=radius).map(|k| (weight(k) / total) as f32).collect()
 }
 
-fn convolve(row: &mut [f32], line: &mut [f32], kernel: &[f32]) {
-    let (n, radius) = (row.len(), kernel.len() / 2);
-    for (i, out) in line.iter_mut().enumerate() {
-        *out = if i >= radius && i + radius < n {
-            row[i - radius..=i + radius].iter().zip(kernel).map(|(v, k)| v * k).sum()
-        } else {
-            let near = |k: usize| row[(i + k).saturating_sub(radius).min(n - 1)];
-            kernel.iter().enumerate().map(|(k, weight)| near(k) * weight).sum()
-        };
-    }
-    row.copy_from_slice(line);
+/// Row `k` of those that begin `radius` rows above the first; the edge rows go on beyond the edge.
+fn near(values: &[f32], n: usize, k: usize, radius: usize) -> &[f32] {
+    &values[k.saturating_sub(radius).min(n - 1) * n..][..n]
 }
 
-fn box_mean(row: &mut [f32], line: &mut [f32], radius: usize) {
-    let n = row.len();
-    let scale = 1.0 / (2 * radius + 1) as f64;
-    let near = |k: usize| f64::from(row[k.saturating_sub(radius).min(n - 1)]);
-    let mut sum: f64 = (0..=2 * radius).map(near).sum();
-    for (i, out) in line.iter_mut().enumerate() {
-        *out = (sum * scale) as f32;
-        sum += near(i + 2 * radius + 1) - near(i);
+/// Weighted sums down the columns.
+fn convolved(values: &[f32], n: usize, kernel: &[f32]) -> Vec<f32> {
+    let mut out = vec![0.0; n * n];
+    for (y, sums) in out.chunks_exact_mut(n).enumerate() {
+        for (k, weight) in kernel.iter().enumerate() {
+            let row = near(values, n, y + k, kernel.len() / 2);
+            sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += v * weight);
+        }
     }
-    row.copy_from_slice(line);
+    out
+}
+
+/// Means of `2 * radius + 1` values down the columns.
+fn box_means(values: &[f32], n: usize, radius: usize) -> Vec<f32> {
+    let scale = 1.0 / (2 * radius + 1) as f64;
+    let mut sums = vec![0.0_f64; n];
+    for k in 0..=2 * radius {
+        sums.iter_mut().zip(near(values, n, k, radius)).for_each(|(sum, v)| *sum += f64::from(*v));
+    }
+    let mut out = vec![0.0; n * n];
+    for (y, means) in out.chunks_exact_mut(n).enumerate() {
+        means.iter_mut().zip(&sums).for_each(|(mean, sum)| *mean = (sum * scale) as f32);
+        let (enters, leaves) = (near(values, n, y + 2 * radius + 1, radius), near(values, n, y, radius));
+        let changes = enters.iter().zip(leaves).map(|(e, l)| f64::from(*e) - f64::from(*l));
+        sums.iter_mut().zip(changes).for_each(|(sum, change)| *sum += change);
+    }
+    out
 }
 
 fn transposed(values: &[f32], n: usize) -> Vec<f32> {

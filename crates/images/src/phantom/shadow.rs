@@ -1,5 +1,7 @@
 //! What a ray loses on its way: the line integral of attenuation over the plane of the detector.
 
+use std::array::from_fn;
+
 use super::anatomy::Anatomy;
 use super::bones::{Bone, Line};
 use super::field::Field;
@@ -124,6 +126,7 @@ struct Segment {
 }
 
 impl Segment {
+    #[inline]
     fn distance2(&self, x: f32, y: f32) -> f32 {
         let (ex, ey) = (x - self.x, y - self.y);
         let t = ((ex * self.dx + ey * self.dy) * self.inverse).clamp(0.0, 1.0);
@@ -156,18 +159,21 @@ impl Inside {
     /// Distances in one tile, from the segments near it.
     fn measure(&mut self, plane: &Plane, [left, top]: [usize; 2], near: &[(f32, Segment)]) {
         for y in top..(top + TILE).min(plane.n) {
-            for x in left..(left + TILE).min(plane.n) {
-                let [px, py] = plane.place(x, y).map(|v| v as f32);
-                let mut best = (f32::INFINITY, 0.0);
-                for (_, segment) in near {
-                    let d2 = segment.distance2(px, py);
-                    if d2 < best.0 {
-                        best = (d2, segment.cortex);
-                    }
+            let py = plane.place(0, y)[1] as f32;
+            let px: [f32; TILE] = from_fn(|column| plane.place(left + column, 0)[0] as f32);
+            // A row at once: the columns' distances are reckoned side by side.
+            let (mut least, mut cortex) = ([f32::INFINITY; TILE], [0.0; TILE]);
+            for (_, segment) in near {
+                for column in 0..TILE {
+                    let d2 = segment.distance2(px[column], py);
+                    let nearer = d2 < least[column];
+                    cortex[column] = if nearer { segment.cortex } else { cortex[column] };
+                    least[column] = if nearer { d2 } else { least[column] };
                 }
-                let i = y * plane.n + x;
-                (self.mm[i], self.cortex_mm[i]) = (best.0.sqrt(), best.1);
             }
+            let row = y * plane.n + left..y * plane.n + (left + TILE).min(plane.n);
+            self.mm[row.clone()].iter_mut().zip(least).for_each(|(mm, d2)| *mm = d2.sqrt());
+            self.cortex_mm[row].iter_mut().zip(cortex).for_each(|(mm, wall)| *mm = wall);
         }
     }
 }
