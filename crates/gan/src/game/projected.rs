@@ -33,7 +33,8 @@ pub struct Config {
     pub features: String,
     /// What the critics lose by a real image that is shown as one of another grade; 0 shows none.
     pub mismatch: f64,
-    /// How strongly the fakes' moments are pulled towards the real ones; 0 leaves them alone.
+    /// How strongly the fakes' moments are pulled towards the real ones; 0 leaves them alone. From the first step it
+    /// hinders: after 2,000 real knees there is no outline yet that there is without it.
     pub moments: f64,
     /// The optimiser of both sides.
     pub adam: AdamConfig,
@@ -369,6 +370,8 @@ mod tests {
             "size=64".into(),
             "batch=4".into(),
             "grades=[0, 1]".into(),
+            "game.mismatch=0.5".into(),
+            "game.moments=1.0".into(),
             "game.generator.latent=8".into(),
             "game.generator.embedding=4".into(),
             "game.generator.channels=[16, 12, 8, 8, 8]".into(),
