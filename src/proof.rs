@@ -7,17 +7,15 @@ use doppelray_images::files::write_whole;
 use serde::Serialize;
 
 use crate::report::evaluate::Side;
-use crate::report::seal;
+use crate::report::{overview, seal};
 use crate::sets::Set;
 
 /// Makes the folder, unless it holds something that is no proof.
 pub(crate) fn make(out: &Path) -> anyhow::Result<()> {
-    const REPORTS: [&str; 3] = ["evaluate.json", "audit.json", "utility.json"];
     std::fs::create_dir_all(out)
         .with_context(|| format!("{}: cannot be made; choose another --out", out.display()))?;
     let mut entries = std::fs::read_dir(out).with_context(|| out.display().to_string())?;
-    let is_proof = REPORTS.iter().any(|name| out.join(name).exists());
-    if !is_proof && entries.next().is_some() {
+    if !overview::is_proof(out) && entries.next().is_some() {
         bail!("{}: holds something that is not a proof; choose another --out", out.display());
     }
     Ok(())

@@ -20,20 +20,21 @@ use super::Common;
 use crate::console::Console;
 use crate::report::collection::picture;
 use crate::report::html::run::Served;
-use crate::report::{film, html, run};
+use crate::report::{film, html, overview, run};
 use crate::web;
 
-/// Make a page of a collection or of a run.
+/// Make a page of a collection, of a run or of a proof.
 ///
 /// Of a collection: its films by grade, its counts, what was refused, who looks alike. Of a run: samples through time, curves,
-/// one knee at every grade, the training images nearest to drawn ones. The page holds everything it shows and needs no network.
+/// one knee at every grade, the training images nearest to drawn ones. Of a proof: what each report says, and whether all speak of
+/// the same images. The page holds everything it shows and needs no network.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  doppelray show knees --open\n  doppelray show run --live")]
+#[command(after_help = "Examples:\n  doppelray show knees --open\n  doppelray show run --live\n  doppelray show proof --open")]
 pub(crate) struct Show {
-    /// The collection or the run.
-    #[arg(value_name = "COLLECTION|RUN")]
+    /// The collection, the run or the proof.
+    #[arg(value_name = "COLLECTION|RUN|PROOF")]
     path: PathBuf,
-    /// The page to write [default: NAME.html beside it].
+    /// The page to write [default: NAME.html beside it, index.html in a proof].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Open it in the browser.
@@ -51,6 +52,7 @@ pub(crate) struct Show {
 enum Thing {
     Collection,
     Run,
+    Proof,
 }
 
 #[derive(Serialize)]
@@ -63,8 +65,8 @@ impl Show {
     pub(crate) fn run(self, common: Common) -> anyhow::Result<()> {
         let console = Console::new(common);
         match thing(&self.path)? {
-            Thing::Collection if self.live => {
-                bail!("{}: a collection does not change; --live is for runs", self.path.display())
+            Thing::Collection | Thing::Proof if self.live => {
+                bail!("{}: does not change; --live is for runs", self.path.display())
             }
             Thing::Collection => {
                 let collection = Collection::open(&self.path)?;
@@ -72,13 +74,22 @@ impl Show {
                 let import = import.is_file().then(|| import::earlier(&self.path)).transpose()?;
                 let shown = picture(&collection, import);
                 let page = html::collection::draw(&shown, &|file| bytes(&self.path.join(file)))?;
-                self.finish(&console, &page, &shown.headline, &shown)
+                self.finish(&console, beside(&self.path), &page, &shown.headline, &shown)
             }
             Thing::Run if self.live => self.watch(&console),
             Thing::Run => {
                 let (shown, drawn) = pictured(&self.path, Compare::Yes)?;
                 let page = html::run::draw(&shown, drawn.as_ref(), Served::File)?;
-                self.finish(&console, &page, &shown.headline, &shown)
+                self.finish(&console, beside(&self.path), &page, &shown.headline, &shown)
+            }
+            Thing::Proof => {
+                let shown = overview::picture(&self.path)?;
+                let reports = match &self.out {
+                    Some(_) => format!("{}/", self.path.canonicalize()?.display()),
+                    None => String::new(),
+                };
+                let (page, said) = (html::overview::draw(&shown, &reports), shown.text());
+                self.finish(&console, self.path.join("index.html"), &page, &said, &shown)
             }
         }
     }
@@ -86,11 +97,12 @@ impl Show {
     fn finish<T: Serialize>(
         &self,
         console: &Console,
+        usual: PathBuf,
         page: &str,
         headline: &str,
         shown: &T,
     ) -> anyhow::Result<()> {
-        let out = self.out.clone().unwrap_or_else(|| beside(&self.path));
+        let out = self.out.clone().unwrap_or(usual);
         write_whole(&out, |file| file.write_all(page.as_bytes()))
             .with_context(|| out.display().to_string())?;
         if self.open {
@@ -182,7 +194,10 @@ fn thing(path: &Path) -> anyhow::Result<Thing> {
     if path.join("config.toml").is_file() {
         return Ok(Thing::Run);
     }
-    let why = if path.exists() { "is neither a collection nor a run" } else { "is not there" };
+    if overview::is_proof(path) {
+        return Ok(Thing::Proof);
+    }
+    let why = if path.exists() { "is neither a collection nor a run nor a proof" } else { "is not there" };
     bail!(
         "{}: {why}; make one with `doppelray import SRC --out COLLECTION` or `doppelray train COLLECTION --out RUN`",
         path.display()

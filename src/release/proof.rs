@@ -9,10 +9,7 @@ use serde_json::Value;
 
 use super::figure::Reports;
 use crate::report::evaluate::FileHash;
-use crate::report::seal;
-
-/// The reports that a proof may hold.
-const NAMES: [&str; 3] = ["evaluate", "audit", "utility"];
+use crate::report::{overview, seal};
 
 /// What was proved.
 pub(crate) struct Proof {
@@ -23,9 +20,8 @@ pub(crate) struct Proof {
 
 /// Reads all reports there are; one that was edited, or is about other images, is refused.
 pub(crate) fn open(proof: &Path, study: Option<&Path>, of: &Collection) -> anyhow::Result<Proof> {
-    let mut paths: Vec<(&str, PathBuf)> = NAMES
-        .iter()
-        .map(|name| (*name, proof.join(format!("{name}.json"))))
+    let mut paths: Vec<(&str, PathBuf)> = overview::names()
+        .map(|name| (name, proof.join(format!("{name}.json"))))
         .filter(|(_, path)| path.exists())
         .collect();
     if paths.is_empty() {

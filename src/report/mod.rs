@@ -7,6 +7,7 @@ pub(crate) mod collection;
 pub(crate) mod evaluate;
 pub(crate) mod film;
 pub(crate) mod html;
+pub(crate) mod overview;
 pub(crate) mod run;
 pub(crate) mod seal;
 pub(crate) mod utility;

@@ -99,3 +99,18 @@ fn features_that_were_given_are_compared_and_those_of_other_images_refused() {
         assert!(said.contains(reason), "{features}: {said}");
     }
 }
+
+#[test]
+fn a_proof_is_shown_on_one_page_unless_a_report_was_changed() {
+    let lab = lab("a_proof_is_shown_on_one_page_unless_a_re");
+    lab.succeed("evaluate knees fakes --out proof --real-split train");
+    let said = lab.succeed("show proof");
+    let verdict = report(&lab, "proof")["verdict"].as_str().unwrap().to_owned();
+    assert!(said.contains(&verdict) && said.contains("Not asked yet: Do they give anybody away?"), "{said}");
+    let page = lab.text("proof/index.html");
+    assert!(page.contains("href=\"evaluate.html\"") && page.contains(&verdict), "{page}");
+    lab.succeed("evaluate knees fakes --out proof --real-split train");
+    let text = lab.text("proof/evaluate.json").replacen("\"count\": 60", "\"count\": 61", 1);
+    std::fs::write(lab.path("proof/evaluate.json"), text).unwrap();
+    assert!(lab.fail(1, "show proof").contains("proof/evaluate.json: was changed after it was made"));
+}

@@ -180,6 +180,6 @@ fn a_collection_is_shown_on_one_page_that_needs_nothing_else() {
     f.succeed("phantom --out phantoms --count 6 --size 32");
     f.succeed("show phantoms --out page.html --quiet");
     assert!(f.text("page.html").contains("6 images of 3 subjects"));
-    assert!(f.fail(1, "show src").contains("src: is neither a collection nor a run"));
+    assert!(f.fail(1, "show src").contains("src: is neither a collection nor a run nor a proof"));
     assert!(f.fail(1, "show nowhere").contains("nowhere: is not there"));
 }

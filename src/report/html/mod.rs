@@ -7,6 +7,7 @@ pub(crate) mod collection;
 mod curve;
 pub(crate) mod evaluate;
 mod measures;
+pub(crate) mod overview;
 mod pixels;
 mod reading;
 pub(crate) mod run;
