@@ -17,9 +17,10 @@ use crate::cmd::Common;
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
-/// Sends the libraries' diagnostics to standard error, as `RUST_LOG` asks (silent by default).
+/// Sends the libraries' diagnostics to standard error, as `RUST_LOG` asks; by default only why the site could not serve.
 pub(crate) fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "off".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| "off,doppelray::web=error".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 

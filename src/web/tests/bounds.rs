@@ -30,6 +30,17 @@ async fn forged_expired_and_revoked_links_are_refused_alike_and_then_slowed_down
 }
 
 #[tokio::test]
+async fn sessions_that_do_not_exist_take_no_readers_place() {
+    let site = Site::new(Design::Grading, 4);
+    for n in 0..5000 {
+        let request = Request::get("/read").header("cookie", format!("session={n}"));
+        site.send(request.body(Body::empty()).unwrap()).await;
+    }
+    let reader = site.enter(Role::Reader).await;
+    assert_eq!(reader.get("/read").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_revoked_reader_is_out_at_once() {
     let site = Site::new(Design::Grading, 4);
     let reader = site.enter(Role::Reader).await;

@@ -24,11 +24,12 @@ use crate::error::Result;
 use crate::log::hex;
 use crate::store::{Reading, Store};
 
-pub use gallery::{Gallery, Shown};
+pub use gallery::{Fooled, Gallery, Shown};
 pub use grade::{Agreement, Grading};
 pub(crate) use judge::rating;
 pub use judge::{Judging, ReaderJudging};
 pub use learning::{Learning, Times};
+pub use methods::{decimals, p_value};
 pub use pair::Pairing;
 
 /// Resampled sets for the intervals of agreement.
