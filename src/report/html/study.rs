@@ -114,7 +114,8 @@ fn judging(j: &Judging) -> String {
 
 /// A table of means over readers, and what each means.
 fn means(readers: usize, rows: &[Vec<String>]) -> String {
-    table(&[String::new(), format!("Mean over {readers} readers, 95% interval"), String::new()], rows)
+    let over = if readers == 1 { "One reader".to_owned() } else { format!("Mean over {readers} readers") };
+    table(&[String::new(), over + ", 95% interval", String::new()], rows)
 }
 
 fn figures(j: &Judging) -> String {

@@ -269,6 +269,8 @@
   byId("pause").addEventListener("click", () => {
     stop();
     document.body.classList.add("is-paused");
+    const left = waiting().length;
+    byId("paused").querySelector("p").textContent = left ? fill(words.offline, { count: left }) : words["paused.text"];
     byId("paused").showModal();
   });
   byId("paused").addEventListener("close", () => {
