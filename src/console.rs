@@ -1,7 +1,7 @@
 //! The terminal's view of the events that the libraries emit, and of how a command ended.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -17,9 +17,10 @@ use crate::cmd::Common;
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
-/// Sends the libraries' diagnostics to standard error, as `RUST_LOG` asks (silent by default).
+/// Sends the libraries' diagnostics to standard error, as `RUST_LOG` asks; by default only why the site could not serve.
 pub(crate) fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "off".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| "off,doppelray::web=error".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
@@ -85,18 +86,27 @@ impl Console {
     /// A line for a person.
     pub(crate) fn say(&self, line: &str) {
         if !self.common.quiet && !self.common.json {
-            println!("{line}");
+            // What is said on the way may go unheard; what a command ends with may not.
+            let _unheard = print(line);
         }
     }
 
     /// Ends a command: its summary for a person, or with `--json` its report.
     pub(crate) fn finish(&self, summary: &str, report: &impl Serialize) -> anyhow::Result<()> {
         if self.common.json {
-            println!("{}", serde_json::to_string_pretty(report)?);
+            print(&serde_json::to_string_pretty(report)?)?;
         } else if !self.common.quiet {
-            println!("{summary}");
+            print(summary)?;
         }
         Ok(())
+    }
+}
+
+/// A line to standard output. Whoever closed it, as `head` does, has read enough.
+fn print(line: &str) -> std::io::Result<()> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }
 

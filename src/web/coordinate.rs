@@ -227,9 +227,8 @@ impl View<'_> {
             }
         };
         let dash = || "\u{2013}".to_owned();
-        let pace =
-            progress.and_then(|p| p.median_ms).map_or_else(dash, |ms| format!("{:.0} s", ms as f64 / 1000.0));
-        let seen = progress.and_then(|p| p.last).map_or_else(dash, day::text);
+        let pace = progress.map_or_else(dash, |p| format!("{:.0} s", p.median_ms as f64 / 1000.0));
+        let seen = progress.map_or_else(dash, |p| day::text(p.last));
         let (link, button) = match () {
             () if person.revoked => (escape(words.get("coordinate.revoked")), String::new()),
             () if person.expires <= self.now => (escape(words.get("coordinate.expired")), String::new()),
@@ -246,9 +245,9 @@ impl View<'_> {
             ),
         };
         format!(
-            "<tr><th scope=\"row\">{} <small>{}</small></th><td>{place}</td><td>{pace}</td><td>{seen}</td><td>{link}</td><td>{button}</td></tr>\n",
-            escape(&person.name),
-            person.number
+            "<tr><th scope=\"row\"><small>{}</small> {}</th><td>{place}</td><td>{pace}</td><td>{seen}</td><td>{link}</td><td>{button}</td></tr>\n",
+            person.number,
+            escape(&person.name)
         )
     }
 

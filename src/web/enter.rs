@@ -15,20 +15,19 @@ use serde::Deserialize;
 
 use super::error::Trouble;
 use super::guard::Peer;
-use super::limit::WRONG_LINKS;
 use super::page::{Page, foot};
 use super::session::{self, LANGUAGE, SESSION, Session, set_cookie};
 use super::state::State;
 use crate::report::html::text::escape;
 
-/// The languages that a browser asks for.
+/// The language that a browser asks for.
 pub(crate) struct Wanted(String);
 
 impl FromRequestParts<State> for Wanted {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Self::Rejection> {
-        Ok(Self(session::language(parts)))
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Self::Rejection> {
+        Ok(Self(session::language(parts, state)))
     }
 }
 
@@ -86,12 +85,12 @@ pub(crate) async fn enter(
 /// Who a link is for; wrong ones are counted.
 fn bearer(state: &State, peer: &Peer, secret: &str) -> Result<doppelray_study::reader::Person, Trouble> {
     let now = state.now();
-    if state.limits().spent(&peer.0, WRONG_LINKS, now) {
+    if state.guesses().spent(&peer.0, now) {
         return Err(Trouble::Hurried);
     }
     let found = state.store().bearer(now, secret);
     if found.is_err() {
-        state.limits().take(&peer.0, WRONG_LINKS, now);
+        state.guesses().take(&peer.0, now);
     }
     Ok(found?)
 }

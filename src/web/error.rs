@@ -6,6 +6,7 @@ use axum::response::{Html, IntoResponse, Response};
 use doppelray_study::Error;
 
 use super::page;
+use crate::report::html::text::sentence;
 
 /// Why a request was not served.
 pub(crate) enum Trouble {
@@ -50,28 +51,29 @@ impl Trouble {
             Self::Study(Error::Database(_) | Error::Lost(_) | Error::File { .. } | Error::Images(_)) => {
                 "The server cannot keep this now. Nothing was saved; try again.".to_owned()
             }
-            Self::Study(error) => {
-                let text = error.to_string();
-                let mut letters = text.chars();
-                letters
-                    .next()
-                    .map(|first| first.to_uppercase().chain(letters).collect::<String>() + ".")
-                    .unwrap_or_default()
-            }
+            Self::Study(error) => sentence(&error.to_string()),
+        }
+    }
+
+    /// What the browser is not told, for whoever runs the server.
+    fn log(&self) {
+        match self {
+            Self::Study(error) if self.status().is_server_error() => tracing::error!("{error}"),
+            Self::Study(error) => tracing::debug!("{error}"),
+            _ => {}
         }
     }
 
     /// For a script.
     pub(crate) fn json(&self) -> Response {
+        self.log();
         (self.status(), Json(serde_json::json!({ "reason": self.reason() }))).into_response()
     }
 }
 
 impl IntoResponse for Trouble {
     fn into_response(self) -> Response {
-        if let Self::Study(error) = &self {
-            tracing::warn!("{error}");
-        }
+        self.log();
         (self.status(), Html(page::notice(&self.reason()))).into_response()
     }
 }

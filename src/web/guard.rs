@@ -1,5 +1,7 @@
 //! What holds for every request and every answer: where it may come from, and what the browser may do with it.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method};
@@ -31,12 +33,12 @@ pub(crate) struct Peer(pub(crate) String);
 
 /// Lets a request through where it may come from, and dresses the answer.
 pub(crate) async fn guard(Shared(state): Shared<State>, mut request: Request, next: Next) -> Response {
-    let connected = request.extensions().get::<ConnectInfo<Remote>>().map(|c| c.0.0.ip().to_string());
+    let connected = request.extensions().get::<ConnectInfo<Remote>>().map(|c| c.0.0.ip());
     let forwarded = request.headers().get("x-forwarded-for").and_then(|v| v.to_str().ok());
     // The last entry is the proxy's own; what stands before it anybody can write.
-    let told = forwarded.and_then(|v| v.rsplit(',').next()).map(|v| v.trim().to_owned());
+    let told = forwarded.and_then(|v| v.rsplit(',').next()).and_then(|v| v.trim().parse().ok());
     let peer = if state.place().proxied { told.or(connected) } else { connected };
-    request.extensions_mut().insert(Peer(peer.unwrap_or_default()));
+    request.extensions_mut().insert(Peer(peer.map(network).unwrap_or_default()));
     let ours =
         request.method() == Method::GET || request.method() == Method::HEAD || same_site(request.headers());
     let mut response = if ours { next.run(request).await } else { Trouble::Forged.into_response() };
@@ -50,6 +52,14 @@ pub(crate) async fn guard(Shared(state): Shared<State>, mut request: Request, ne
     response
 }
 
+/// What is held to one rate: an address, of IPv6 the network of 64 bits, all of whose addresses one household has.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
+    }
+}
+
 /// Whether what changes something comes from our own page: browsers say so in Sec-Fetch-Site or Origin.
 fn same_site(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
@@ -60,5 +70,19 @@ fn same_site(headers: &HeaderMap) -> bool {
         (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, from)| from == host),
         // No browser: it has no one's cookies to misuse.
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_many_addresses_is_one() {
+        let of = |text: &str| network(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2:ffff::1"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_ne!(of("192.0.2.7"), of("192.0.2.8"));
     }
 }

@@ -12,7 +12,7 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
@@ -21,6 +21,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// How long a browser may take to shake hands.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long what was begun may still take when the server is told to stop.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
 /// Connections that may wait to be served.
 const WAITING: usize = 64;
 
@@ -129,12 +131,24 @@ impl Listener for Listening {
     }
 }
 
-/// Serves until told to stop, then finishes what was begun.
+/// Serves until told to stop, then finishes what was begun and cuts off what does not end.
 pub(crate) async fn serve(
     router: Router,
     listening: Listening,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let service = router.into_make_service_with_connect_info::<Remote>();
-    axum::serve(listening, service).with_graceful_shutdown(stop).await
+    let (tell, stopping) = oneshot::channel();
+    let stop = async move {
+        stop.await;
+        // Whoever listens may have ended before.
+        let _ended = tell.send(());
+    };
+    let serving = axum::serve(listening, service).with_graceful_shutdown(stop);
+    let serving = tokio::spawn(serving.into_future());
+    let _told = stopping.await;
+    match tokio::time::timeout(LAST_REQUESTS, serving).await {
+        Ok(ended) => ended?,
+        Err(_) => Ok(()),
+    }
 }

@@ -33,6 +33,11 @@ impl Language {
     }
 }
 
+/// The codes of all languages.
+pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
+    FILES.into_iter().map(|(code, _)| code)
+}
+
 /// All languages by code.
 pub(crate) fn languages() -> BTreeMap<&'static str, Language> {
     let read = |(code, text): (&'static str, &str)| {

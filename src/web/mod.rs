@@ -22,6 +22,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 pub(crate) use listen::{Listening, serve};
+pub(crate) use messages::codes as languages;
 pub(crate) use state::{Place, State};
 
 /// The longest body that is read: an answer is some hundred bytes.

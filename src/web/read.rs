@@ -7,7 +7,7 @@ use axum::extract::{Form, Path, State as Shared};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::{Json, extract::FromRequest};
-use doppelray_study::answer::{Answer, Submission};
+use doppelray_study::answer::{Answer, LONGEST_LOOK, Submission};
 use doppelray_study::cases::Truth;
 use doppelray_study::design::Task;
 use doppelray_study::reader::Person;
@@ -184,6 +184,8 @@ async fn take(state: &State, reader: &Reader, sent: Sent) -> Result<Told, Troubl
     let stretch = stretch_named(state, &reader.0.person, &sent.stretch)?;
     let answer = read_answer(stretch.task, &sent.values)?;
     let Sent { key, n, revises, ms, .. } = sent;
+    // A browser whose clock is wrong loses its time, not its answer.
+    let ms = ms.min(LONGEST_LOOK);
     let submission = Submission { key, part: stretch.part, example: stretch.example, n, revises, ms, answer };
     let now = state.now();
     let Accepted { next, .. } = state.write(move |store| store.answer(now, number, &submission)).await?;

@@ -7,7 +7,6 @@ use doppelray_study::Error;
 use doppelray_study::reader::{Person, Role, form_key, same};
 
 use super::error::Trouble;
-use super::limit;
 use super::messages::Language;
 use super::state::State;
 
@@ -43,11 +42,12 @@ impl Session {
         let secret = cookie(parts, SESSION).ok_or(Error::NoEntry)?;
         let now = state.now();
         let form_key = form_key(&secret);
-        if !state.limits().take(&form_key, limit::SESSION, now) {
+        // Before its rate: sessions that do not exist must not take the places of those that do.
+        let person = state.store().session(now, &secret)?;
+        if !state.sessions().take(&form_key, now) {
             return Err(Trouble::Hurried);
         }
-        let person = state.store().session(now, &secret)?;
-        Ok(Self { person, form_key, language: language(parts) })
+        Ok(Self { person, form_key, language: language(parts, state) })
     }
 }
 
@@ -77,13 +77,12 @@ impl FromRequestParts<State> for Coordinator {
     }
 }
 
-/// The language that was chosen, or the browser's first; may be one we do not have.
-pub(crate) fn language(parts: &Parts) -> String {
-    let accepted = || {
-        let header = parts.headers.get("accept-language")?.to_str().ok()?;
-        header.split([',', ';', '-']).next().map(|code| code.trim().to_owned())
-    };
-    cookie(parts, LANGUAGE).or_else(accepted).unwrap_or_default()
+/// The language that was chosen, or the first of the browser's that we have; empty where there is neither.
+pub(crate) fn language(parts: &Parts, state: &State) -> String {
+    let header = parts.headers.get("accept-language").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let accepted = header.split(',').filter_map(|one| one.split([';', '-']).next());
+    let mut wanted = cookie(parts, LANGUAGE).into_iter().chain(accepted.map(|code| code.trim().to_owned()));
+    wanted.find(|code| state.speaks(code)).unwrap_or_default()
 }
 
 fn cookie(parts: &Parts, name: &str) -> Option<String> {

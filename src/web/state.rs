@@ -11,7 +11,7 @@ use doppelray_study::study::About;
 use doppelray_study::{Error, Result, Store, Study};
 use tokio::sync::oneshot;
 
-use super::limit::Limits;
+use super::limit::{self, Limits};
 use super::messages::{Language, languages};
 
 /// Connections that read. More would wait for the two or four cores anyway.
@@ -40,7 +40,8 @@ struct Inner {
     turn: AtomicUsize,
     clock: fn() -> i64,
     languages: BTreeMap<&'static str, Language>,
-    limits: Limits,
+    sessions: Limits,
+    guesses: Limits,
     place: Place,
 }
 
@@ -62,7 +63,8 @@ impl State {
             turn: AtomicUsize::new(0),
             clock,
             languages: languages(),
-            limits: Limits::default(),
+            sessions: Limits::new(limit::SESSION),
+            guesses: Limits::new(limit::WRONG_LINKS),
             place,
         };
         Ok(Self(Arc::new(inner)))
@@ -83,8 +85,14 @@ impl State {
         (self.0.clock)()
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.0.limits
+    /// What a session may ask for.
+    pub(crate) fn sessions(&self) -> &Limits {
+        &self.0.sessions
+    }
+
+    /// What an address may try in vain.
+    pub(crate) fn guesses(&self) -> &Limits {
+        &self.0.guesses
     }
 
     pub(crate) fn place(&self) -> Place {
@@ -96,6 +104,11 @@ impl State {
         let known = code.and_then(|code| self.0.languages.get(code));
         let own = || self.0.languages.get(self.0.about.language.as_str());
         known.or_else(own).unwrap_or_else(|| &self.0.languages["en"])
+    }
+
+    /// Whether there is a language of that code.
+    pub(crate) fn speaks(&self, code: &str) -> bool {
+        self.0.languages.contains_key(code)
     }
 
     /// The codes and names of all languages.

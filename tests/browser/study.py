@@ -1,6 +1,7 @@
 """Drives the reader study's real pages in Chromium, as readers do.
 
-Usage: .venv/bin/python tests/browser/study.py DOPPELRAY [--pictures FOLDER] [--knees REAL FAKES] [--axe axe.min.js]
+Usage: .venv/bin/python tests/browser/study.py DOPPELRAY [--pictures FOLDER] [--only-pictures] [--knees REAL FAKES] [--axe axe.min.js]
+--pictures keeps a screen of every page, at laptop and tablet size, light and dark; --axe (or $AXE) has axe-core look at each of them.
 Needs: pip install playwright; Chromium as /usr/bin/chromium or in $CHROMIUM. Ends with status 0 when all holds.
 """
 
@@ -252,7 +253,7 @@ def offline(browser, study):
         answer_grade(page, 3)
         answer_grade(page, 4)
         page.wait_for_selector("#banner:visible")
-        assert "2 answers wait" in page.locator("#banner").inner_text()
+        assert "(2)" in page.locator("#banner").inner_text()
         assert study.answers() == before + 1
         assert progress(page).startswith("4 of"), progress(page)
         page.context.set_offline(False)
@@ -264,6 +265,65 @@ def offline(browser, study):
         page.wait_for_selector("#banner:visible")
         study.start()
         until(lambda: study.answers() == before + 4, "what waited for the server arrives", 30)
+
+
+def example_offline(browser, study):
+    """An example's answer waits like any other, is sent once however often one presses, and then is told its truth."""
+    with browser_page(browser, viewport=LAPTOP) as page:
+        begin(page, study.invite())
+        page.wait_for_timeout(300)
+        page.context.set_offline(True)
+        answer_grade(page)
+        page.wait_for_selector("#banner:visible")
+        page.locator("#submit").click()
+        page.wait_for_timeout(200)
+        assert "(1)" in page.locator("#banner").inner_text(), page.locator("#banner").inner_text()
+        page.context.set_offline(False)
+        page.wait_for_selector("#feedback:visible")
+        page.locator("#submit").click()
+        until(lambda: progress(page).startswith("Example 2 of"), "the next example comes")
+
+
+def link_again(browser, study):
+    """The link is opened a second time while a page is open: what that page sends then is not lost."""
+    before = study.answers()
+    with browser_page(browser, viewport=LAPTOP) as one:
+        link = study.invite()
+        begin(one, link)
+        through_examples(one)
+        two = one.context.new_page()
+        come_in(two, link)
+        two.close()
+        answer_grade(one, 0)
+        until(lambda: study.answers() == before + 1, "the old page's answer arrives")
+        until(lambda: progress(one).startswith("2 of"), "the reader is where they were")
+
+
+def two_tabs_offline(browser, study):
+    """Two windows without a connection: of two answers to one image the first counts, and none to another is lost."""
+    before = study.answers()
+    with browser_page(browser, viewport=LAPTOP) as one:
+        begin(one, study.invite())
+        through_examples(one)
+        two = one.context.new_page()
+        two.goto(study.base + "/read")
+        two.locator("#start").click()
+        ready(two)
+        for page in (one, two):
+            page.wait_for_timeout(500)
+        one.context.set_offline(True)
+        answer_grade(two, 4)
+        two.wait_for_selector("#banner:visible")
+        answer_grade(one, 0)
+        answer_grade(one, 1)
+        one.context.set_offline(False)
+        until(lambda: study.answers() == before + 2, "both images are answered")
+        one.wait_for_selector("text=answered in another window")
+        until(lambda: progress(one).startswith("3 of"), "the reader goes on after them")
+    assert study.answers() == before + 2
+    db = sqlite3.connect(f"file:{study.folder}/study.db?mode=ro", uri=True)
+    bodies = db.execute("SELECT body FROM answers ORDER BY seq DESC LIMIT 2").fetchall()
+    assert [json.loads(body)["answer"]["grade"] for (body,) in bodies] == [1, 4]
 
 
 def two_tabs(browser, study):
@@ -377,57 +437,120 @@ def accessible(page, axe, where):
     assert not found, (where, found)
 
 
+SIZES = (("laptop", LAPTOP, {}), ("tablet", TABLET, {"has_touch": True}), ("tablet-wide", WIDE_TABLET, {"has_touch": True}))
+LOOKS = [(f"{size}-{scheme}", {"viewport": viewport, "color_scheme": scheme, **more}) for scheme in ("light", "dark") for size, viewport, more in SIZES]
+
+
 def pictures(browser, studies, folder, axe):
     """Screens to be looked at, and checked by axe-core."""
     folder and folder.mkdir(parents=True, exist_ok=True)
 
-    def shoot(page, name):
+    def shoot(page, name, whole=False):
         accessible(page, axe, name)
-        folder and page.screenshot(path=str(folder / f"{name}.png"))
+        folder and page.screenshot(path=str(folder / f"{name}.png"), full_page=whole)
 
-    for scheme in ("light", "dark"):
-        for size, viewport, more in (("laptop", LAPTOP, {}), ("tablet", TABLET, {"has_touch": True}), ("tablet-wide", WIDE_TABLET, {"has_touch": True})):
-            at = f"{size}-{scheme}"
-            with browser_page(browser, viewport=viewport, color_scheme=scheme, **more) as page:
-                link = studies["two-phase"].invite()
-                page.goto(link)
-                shoot(page, f"{at}-1-welcome")
-                come_in(page, link)
-                shoot(page, f"{at}-2-consent")
-                page.locator("input[name=agree]").check()
-                page.get_by_role("button").click()
-                page.wait_for_selector("#start")
-                shoot(page, f"{at}-3-intro")
-                page.locator("#start").click()
-                ready(page)
-                answer_grade(page)
-                page.wait_for_selector("#feedback:visible")
-                shoot(page, f"{at}-4-example")
-                page.locator("#submit").click()
-                finish_stretch(page, lambda p: (answer_grade(p), p.wait_for_selector("#feedback:visible"), p.locator("#submit").click()))
-                page.locator("#start").click()
-                ready(page)
-                page.locator("input[name=grade][value='2']").check(force=True)
-                shoot(page, f"{at}-5-grade")
-                if size == "laptop":
-                    page.keyboard.press("?")
-                    shoot(page, f"{at}-6-keys")
-            with browser_page(browser, viewport=viewport, color_scheme=scheme, **more) as page:
-                begin(page, studies["real-or-fake"].invite())
-                box = page.locator("canvas").bounding_box()
-                page.mouse.click(box["x"] + box["width"] * 0.55, box["y"] + box["height"] * 0.5)
-                page.locator("input[name=verdict][value=synthetic]").check(force=True)
-                page.wait_for_timeout(150)
-                shoot(page, f"{at}-7-judge")
-            with browser_page(browser, viewport=viewport, color_scheme=scheme, **more) as page:
-                begin(page, studies["paired"].invite())
-                page.wait_for_timeout(150)
-                shoot(page, f"{at}-8-pair")
-            with browser_page(browser, viewport=viewport, color_scheme=scheme, **more) as page:
-                page.goto(studies["two-phase"].invite("--coordinator"))
-                page.get_by_role("button").click()
-                page.wait_for_url("**/coordinate")
-                shoot(page, f"{at}-9-coordinate")
+    for at, look in LOOKS:
+        reading(browser, studies, at, look, shoot)
+        judging(browser, studies, at, look, shoot)
+    endings(browser, studies["ending"], shoot)
+    reported(browser, studies["ending"], shoot)
+
+
+def reading(browser, studies, at, look, shoot):
+    with browser_page(browser, **look) as page:
+        page.goto(studies["two-phase"].base + "/enter/wrong")
+        shoot(page, f"{at}-0-wrong")
+        link = studies["two-phase"].invite()
+        page.goto(link)
+        shoot(page, f"{at}-1-welcome")
+        come_in(page, link)
+        shoot(page, f"{at}-2-consent")
+        page.locator("input[name=agree]").check()
+        page.get_by_role("button").click()
+        page.wait_for_selector("#start")
+        shoot(page, f"{at}-3-intro")
+        page.locator("#start").click()
+        ready(page)
+        answer_grade(page)
+        page.wait_for_selector("#feedback:visible")
+        shoot(page, f"{at}-4-example")
+        page.locator("#submit").click()
+        finish_stretch(page, lambda p: (answer_grade(p), p.wait_for_selector("#feedback:visible"), p.locator("#submit").click()))
+        page.locator("#start").click()
+        ready(page)
+        page.locator("input[name=grade][value='2']").check(force=True)
+        shoot(page, f"{at}-5-grade")
+        page.locator("#submit").click()
+        shoot(page, f"{at}-5-missing")
+        page.locator("#help").click()
+        shoot(page, f"{at}-6-keys")
+        page.keyboard.press("Escape")
+        page.locator("#pause").click()
+        shoot(page, f"{at}-6-paused")
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(300)
+        page.context.set_offline(True)
+        answer_grade(page)
+        page.wait_for_selector("#banner:visible")
+        shoot(page, f"{at}-6-offline")
+        page.context.set_offline(False)
+        page.wait_for_selector("text=The connection is back")
+        page.get_by_role("link", name="Suomi").click()
+        ready(page)
+        shoot(page, f"{at}-6-finnish")
+
+
+def judging(browser, studies, at, look, shoot):
+    with browser_page(browser, **look) as page:
+        begin(page, studies["real-or-fake"].invite())
+        box = page.locator("canvas").bounding_box()
+        page.mouse.click(box["x"] + box["width"] * 0.55, box["y"] + box["height"] * 0.5)
+        page.locator("input[name=verdict][value=synthetic]").check(force=True)
+        page.wait_for_timeout(150)
+        shoot(page, f"{at}-7-judge")
+        page.locator("input[name=confidence][value='4']").check(force=True)
+        page.locator("#submit").click()
+        page.wait_for_selector("#feedback:visible")
+        shoot(page, f"{at}-7-told")
+    with browser_page(browser, **look) as page:
+        begin(page, studies["paired"].invite())
+        page.wait_for_timeout(150)
+        shoot(page, f"{at}-8-pair")
+
+
+def endings(browser, study, shoot):
+    """What a reader and a coordinator see when one is done, and of a study that is late, closed, unblinded."""
+    done, other, coordinator = study.invite(), study.invite(), study.invite("--coordinator")
+    with browser_page(browser, viewport=LAPTOP) as page:
+        begin(page, done)
+        while page.locator("#work").count():
+            finish_stretch(page, lambda p: keyboard_answer(p, "14"))
+            page.locator("#start").count() and page.keyboard.press("Enter")
+            page.locator("#work").count() and ready(page)
+    acts = {"open": [], "late": ["deadline", "2020-01-01"], "closed": ["freeze"], "unblinded": ["unblind"]}
+    for state, (verb, *more) in {name: act or ["deadline", "2030-06-30"] for name, act in acts.items()}.items():
+        study.run("study", verb, study.folder, *more)
+        for at, look in LOOKS:
+            for who, link in {"reader": done if state == "open" else other, "coordinator": coordinator}.items():
+                if (who, state) == ("reader", "unblinded"):
+                    continue
+                with browser_page(browser, **look) as page:
+                    page.goto(link)
+                    page.get_by_role("button").click()
+                    page.wait_for_url("**/read" if who == "reader" else "**/coordinate")
+                    if (who, state) == ("coordinator", "open"):
+                        page.locator("input[name=name]").fill("Dr. Grace")
+                        page.get_by_role("button", name="Make a link").click()
+                        page.wait_for_selector(".made")
+                    shoot(page, f"{at}-9-{who}-{state}", whole=True)
+
+
+def reported(browser, study, shoot):
+    study.run("study", "report", study.folder)
+    for at, look in LOOKS:
+        with browser_page(browser, **look) as page:
+            page.goto(f"file://{Path(study.folder).resolve()}/report.html")
+            shoot(page, f"{at}-10-report", whole=True)
 
 
 def main():
@@ -436,7 +559,7 @@ def main():
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--only-pictures", action="store_true")
     parser.add_argument("--knees", nargs=2)
-    parser.add_argument("--axe")
+    parser.add_argument("--axe", default=os.environ.get("AXE"))
     arguments = parser.parse_args()
     binary = str(Path(arguments.binary).resolve())
     with tempfile.TemporaryDirectory() as work, sync_playwright() as playwright:
@@ -447,8 +570,11 @@ def main():
                 subprocess.run([binary, "--quiet", "phantom", "--out", folder, "--count", "80", "--size", "64", "--seed", str(seed)], check=True)
         browser = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"])
         studies = {d: Study(binary, work / d, d, real, fakes) for d in ("two-phase", "real-or-fake", "paired")}
+        if arguments.pictures or arguments.axe:
+            studies["ending"] = Study(binary, work / "ending", "real-or-fake", real, fakes)
         steps = [
-            (keyboard_only, "two-phase"), (touch, "two-phase"), (offline, "two-phase"), (two_tabs, "two-phase"), (undo_and_pause, "two-phase"),
+            (keyboard_only, "two-phase"), (touch, "two-phase"), (offline, "two-phase"), (example_offline, "two-phase"), (two_tabs, "two-phase"),
+            (two_tabs_offline, "two-phase"), (link_again, "two-phase"), (undo_and_pause, "two-phase"),
             (finnish, "two-phase"), (mark_and_reason, "real-or-fake"), (pairs, "paired"), (coordinate, "paired"),
         ]
         try:

@@ -1,7 +1,7 @@
 //! The reader study from its plan to its report.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -82,6 +82,20 @@ fn each_mistake_is_named_with_its_mend_and_leaves_nothing() {
     let toml = lab.text("s/study.toml").replace("format = 1", "format = 2");
     lab.file("s/study.toml", toml.as_bytes());
     assert!(lab.fail(1, "study serve s").contains("made by a newer doppelray"));
+}
+
+#[test]
+fn whoever_has_read_enough_of_the_output_closes_it() {
+    let program = env!("CARGO_BIN_EXE_doppelray");
+    let mut plan = Command::new(program)
+        .args(["study", "plan"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(plan.stdout.take());
+    let ended = plan.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
 }
 
 /// The real pages in Chromium, driven by `tests/browser/study.py`.

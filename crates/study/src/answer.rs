@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::design::Task;
 use crate::error::{Error, Result};
 
+/// The longest that an image can have been looked at, in ms: longer than any session.
+pub const LONGEST_LOOK: u64 = 24 * 3600 * 1000;
+
 /// The longest reason, in characters.
 pub const LONGEST_REASON: usize = 300;
 
@@ -98,6 +101,9 @@ impl Submission {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if !(8..=64).contains(&self.key.len()) || !self.key.chars().all(plain) {
             return Err(Error::Invalid("the key is not 8 to 64 letters and digits"));
+        }
+        if self.ms > LONGEST_LOOK {
+            return Err(Error::Invalid("nobody looks at an image for longer than a day"));
         }
         self.answer.check()
     }

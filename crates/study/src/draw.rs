@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use doppelray_images::collection::About as CollectionAbout;
 use doppelray_images::progress::{Event, Listener};
 use doppelray_images::{Collection, Depth, Image, Row, files, resize};
 use doppelray_measures::panel::Table;
@@ -104,7 +103,7 @@ pub fn draw(request: &Request, listener: Listener) -> Result<Drawn> {
     let cases: Vec<Case> =
         cases.into_iter().enumerate().map(|(number, (case, ..))| Case { number, ..case }).collect();
     let images = alike(images);
-    let mut cautions = settings_differ(request.real.about(), request.synthetic.about());
+    let mut cautions = settings_differ(request.real, request.synthetic);
     cautions.extend(telling_traits(&cases, &images));
     Ok(Drawn { cases, images, cautions })
 }
@@ -218,29 +217,53 @@ fn alike(images: Vec<Image>) -> Vec<Image> {
     images.into_iter().map(|image| image.at(depth)).collect()
 }
 
-/// Settings that shape a picture and were not the same.
-fn settings_differ(real: &CollectionAbout, synthetic: &CollectionAbout) -> Vec<String> {
-    let shaping = ["crop", "equalize", "mirror", "polarity"];
-    let differ = |key: &&str| {
-        let [a, b] = [real, synthetic].map(|about| about.settings.get(*key));
-        a.zip(b).is_some_and(|(a, b)| a != b)
-    };
+/// What is known to have shaped the pictures of one kind alone.
+fn settings_differ(real: &Collection, synthetic: &Collection) -> Vec<String> {
+    let of = |c: &Collection, key: &str| c.about().settings.get(key).cloned();
+    let differ = |key: &&str| of(real, key).zip(of(synthetic, key)).is_some_and(|(a, b)| a != b);
     let told = |key: &str| format!("the collections were made with different `{key}`: prepare both alike");
-    shaping.into_iter().filter(differ).map(told).collect()
+    let learned = of(synthetic, "trained_on").filter(|hash| hash.as_str() != Some(&real.hash()));
+    let elsewhere = learned.map(|_| {
+        "the network learned from another collection than the real images are from: see that both were prepared alike".to_owned()
+    });
+    ["crop", "equalize", "mirror", "polarity"].into_iter().filter(differ).map(told).chain(elsewhere).collect()
 }
 
-/// A name and a plain number of an image.
-type Trait = (&'static str, fn(&Image) -> f64);
+/// A plain number of an image, and what to do where it tells the kinds apart.
+struct Trait {
+    name: &'static str,
+    of: fn(&Image) -> f64,
+    mend: &'static str,
+}
+
+const EQUALIZE: &str = "import both with the same --equalize";
+const SCALE: &str = "scale both down with --size, which blends levels and noise alike";
 
 /// What could give a kind away without a look at the knee.
 const TRAITS: [Trait; 4] = [
-    ("mean brightness", |image| mean(image.pixels().iter().map(|p| f64::from(*p)))),
-    ("contrast", |image| {
-        let average = mean(image.pixels().iter().map(|p| f64::from(*p)));
-        mean(image.pixels().iter().map(|p| (f64::from(*p) - average).powi(2)))
-    }),
-    ("the number of grey levels", |image| image.pixels().iter().collect::<BTreeSet<_>>().len() as f64),
-    ("fine noise", |image| mean(image.pixels().windows(2).map(|w| f64::from(w[0].abs_diff(w[1]))))),
+    Trait {
+        name: "mean brightness",
+        of: |image| mean(image.pixels().iter().map(|p| f64::from(*p))),
+        mend: EQUALIZE,
+    },
+    Trait {
+        name: "contrast",
+        of: |image| {
+            let average = mean(image.pixels().iter().map(|p| f64::from(*p)));
+            mean(image.pixels().iter().map(|p| (f64::from(*p) - average).powi(2)))
+        },
+        mend: EQUALIZE,
+    },
+    Trait {
+        name: "the number of grey levels",
+        of: |image| image.pixels().iter().collect::<BTreeSet<_>>().len() as f64,
+        mend: SCALE,
+    },
+    Trait {
+        name: "fine noise",
+        of: |image| mean(image.pixels().windows(2).map(|w| f64::from(w[0].abs_diff(w[1])))),
+        mend: SCALE,
+    },
 ];
 
 /// Above this area under the curve a single plain number is worth a word.
@@ -256,16 +279,16 @@ fn telling_traits(cases: &[Case], images: &[Image]) -> Vec<String> {
         let mine = cases.iter().filter(|c| c.truth == truth && c.used == Use::Study);
         mine.map(|c| of(&images[c.number])).collect()
     };
-    let told = |(name, trait_of): &Trait| {
+    let told = |one: &Trait| {
         let scores = Scores {
-            negative: Table::new(&[of(Truth::Real, *trait_of)]),
-            positive: Table::new(&[of(Truth::Synthetic, *trait_of)]),
+            negative: Table::new(&[of(Truth::Real, one.of)]),
+            positive: Table::new(&[of(Truth::Synthetic, one.of)]),
         };
         let area = areas(&scores).0[0];
         let area = area.max(1.0 - area);
-        (area > TELLING).then(|| {
-            format!("{name} alone tells real from synthetic with an AUC of {area:.2}: import both with the same --equalize")
-        })
+        let Trait { name, mend, .. } = one;
+        (area > TELLING)
+            .then(|| format!("{name} alone tells real from synthetic with an AUC of {area:.2}: {mend}"))
     };
     TRAITS.iter().filter_map(told).collect()
 }

@@ -17,7 +17,7 @@ pub enum Error {
         reason: String,
     },
     /// The database failed.
-    #[error("the study's database: {0}")]
+    #[error("the study's database: {0}; if it comes again, put back a backup")]
     Database(rusqlite::Error),
     /// No room is left to keep an answer.
     #[error("the disk is full: nothing was saved; free some space, then send it again")]

@@ -4,7 +4,7 @@
 //! the browser gets all 16 bits to window.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -16,12 +16,12 @@ use crate::log::hex;
 use crate::study::Images;
 
 /// Bytes an image takes.
-pub fn length(size: u32, depth: Depth) -> usize {
+fn length(size: u32, depth: Depth) -> usize {
     size as usize * size as usize * usize::from(u8::from(depth) / 8)
 }
 
 /// The bytes of an image.
-pub fn bytes(image: &Image) -> Vec<u8> {
+fn bytes(image: &Image) -> Vec<u8> {
     match image.depth() {
         Depth::Eight => image.pixels().iter().map(|p| *p as u8).collect(),
         Depth::Sixteen => image.pixels().iter().flat_map(|p| p.to_le_bytes()).collect(),
@@ -43,6 +43,17 @@ pub(crate) fn write(path: &Path, images: &[Image]) -> Result<String> {
     Ok(hex(&hash.finalize()))
 }
 
+/// The hash of what is left of a file.
+fn hash(mut file: &File) -> std::io::Result<String> {
+    let (mut hash, mut block) = (Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(hex(&hash.finalize())),
+            read => hash.update(&block[..read]),
+        }
+    }
+}
+
 /// The file, open for reading from any thread.
 pub struct Pixels {
     file: File,
@@ -51,18 +62,19 @@ pub struct Pixels {
 }
 
 impl Pixels {
-    /// Opens the file, whose length must be that of a whole number of images.
+    /// Opens the file, whose hash must be that in `study.toml`.
     pub fn open(path: &Path, images: &Images) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::file(path, e.to_string()))?;
-        let (length, whole) = (length(images.size, images.depth), file.metadata().map(|m| m.len()));
-        let whole = whole.map_err(|e| Error::file(path, e.to_string()))?;
-        if !whole.is_multiple_of(length as u64) {
+        let unread = |e: std::io::Error| {
+            Error::file(path, format!("cannot be read ({e}); put back the file of this study"))
+        };
+        let file = File::open(path).map_err(unread)?;
+        if hash(&file).map_err(unread)? != images.sha256 {
             return Err(Error::file(
                 path,
-                "is not as long as study.toml says; put back the file of this study",
+                "is not the one that study.toml names; put back the file of this study",
             ));
         }
-        Ok(Self { file, length, images: images.clone() })
+        Ok(Self { file, length: length(images.size, images.depth), images: images.clone() })
     }
 
     /// The bytes of one image.
@@ -80,5 +92,28 @@ impl Pixels {
             Depth::Sixteen => bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]])).collect(),
         };
         Ok(Image::new(self.images.size, self.images.size, self.images.depth, pixels))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::tests::about;
+
+    #[test]
+    fn images_are_read_as_they_were_written_and_no_others_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pixels.bin");
+        let image = |depth, white: u16| Image::new(32, 32, depth, (0..1024).map(|i| i % white).collect());
+        for depth in [Depth::Eight, Depth::Sixteen] {
+            let drawn = [7, 200].map(|white| image(depth, white));
+            let images = Images { depth, sha256: write(&path, &drawn).unwrap(), ..about().images };
+            let pixels = Pixels::open(&path, &images).unwrap();
+            assert_eq!([0, 1].map(|n| pixels.image(n).unwrap()), drawn);
+            assert!(pixels.read(2).is_err());
+            write(&path, &[drawn[1].clone(), drawn[0].clone()]).unwrap();
+            let said = Pixels::open(&path, &images).err().unwrap().to_string();
+            assert!(said.contains("put back the file"), "{said}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use doppelray_images::Collection;
 use doppelray_study::day;
 use doppelray_study::design::Design;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use super::now;
 use crate::cmd::Common;
 use crate::console::{Console, Usage};
+use crate::web::languages;
 
 /// Draw real and synthetic images for a study and make its folder.
 #[derive(Args)]
@@ -54,8 +56,8 @@ pub(crate) struct New {
     /// The last day for answers, YYYY-MM-DD; the coordinator can set another.
     #[arg(long, default_value = "")]
     deadline: String,
-    /// The language of the pages where a reader's browser asks for none: en or fi.
-    #[arg(long, default_value = "en", value_parser = ["en", "fi"])]
+    /// The language of the pages where a reader's browser asks for none that there is.
+    #[arg(long, default_value = "en", value_parser = PossibleValuesParser::new(languages()))]
     language: String,
     /// How far from chance still counts as chance, in the equivalence tests.
     #[arg(long, default_value_t = 0.1)]

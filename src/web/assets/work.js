@@ -13,7 +13,7 @@
 
   let n = setup.next;
   let revises = false;
-  let feedbackShown = false;
+  let feedbackShown = null;
   let lastValues = null;
   let began = 0;
   let looked = 0;
@@ -52,6 +52,7 @@
     clearTimeout(timer);
     const work = async () => {
       let told = null;
+      let refused = "";
       for (let all = waiting(); all.length; all = waiting()) {
         const { status, told: answer } = await send(all[0]);
         if (status === 507) {
@@ -59,21 +60,23 @@
           throw new Error("full");
         }
         if (status === 429 || status >= 500) throw new Error("later");
-        if (status === 401) return location.reload();
-        // Closed, or past its last day: what waits stays here, should the coordinator set another day.
-        if (status === 410) return location.reload();
+        // Out, closed, or past the last day: what waits stays here until it is taken again.
+        if (status === 401 || status === 410) return location.reload();
+        if (status === 403) {
+          // The link was opened again, which gave this browser another key. Only once for each, or it would never end.
+          if (sessionStorage.getItem("renewed") === setup.form) throw new Error("later");
+          sessionStorage.setItem("renewed", setup.form);
+          return location.reload();
+        }
         const sent = all[0].key;
         keep(waiting().filter((a) => a.key !== sent));
-        if (status === 200) {
-          told = answer;
-          continue;
-        }
+        if (status === 200) told = answer;
         // Answered in another window, or not acceptable: what the server holds counts.
-        tell(status === 409 ? words.elsewhere : fill(words.refused, { reason: answer.reason || status }));
-        keep([]);
-        sessionStorage.setItem("notice", banner.textContent);
-        location.reload();
-        return null;
+        else refused = status === 409 ? words.elsewhere : fill(words.refused, { reason: answer.reason || status });
+      }
+      if (refused) {
+        sessionStorage.setItem("notice", refused);
+        return location.reload();
       }
       if (troubled) {
         troubled = false;
@@ -96,10 +99,10 @@
 
   async function resume() {
     const told = await flush();
-    if (waiting().length === 0) {
-      if ((told && told.turn) || n >= setup.total) location.reload();
-      else if (!shown) show();
-    }
+    if (waiting().length) return;
+    if (told && setup.example) reveal(told);
+    else if ((told && told.turn) || n >= setup.total) location.reload();
+    else if (!shown) show();
   }
   window.addEventListener("online", resume);
 
@@ -185,7 +188,7 @@
     if (hidden && !(to && to.mark)) hidden.value = "";
     missing.textContent = "";
     feedback.hidden = true;
-    feedbackShown = false;
+    feedbackShown = null;
     form.querySelectorAll("fieldset").forEach((f) => (f.disabled = false));
     byId("submit").textContent = setup.example ? words.check : words.next;
   }
@@ -193,6 +196,7 @@
   async function submit() {
     if (!shown) return;
     if (feedbackShown) return forward();
+    if (setup.example && waiting().length) return resume();
     const unanswered = groups().find((group) => !chosen(group));
     if (unanswered) {
       missing.textContent = words.missing;
@@ -205,17 +209,8 @@
     const answer = { key, stretch: setup.stretch, n, revises, ms, values: values() };
     keep([...waiting(), answer]);
     if (setup.example) {
-      shown = false;
-      const told = await flush();
-      shown = true;
-      if (!told) return;
-      feedback.textContent = told.feedback || "";
-      feedback.hidden = false;
-      feedbackShown = told;
       groups().forEach((group) => (group.disabled = true));
-      byId("submit").textContent = words.on;
-      byId("submit").focus();
-      return;
+      return resume();
     }
     lastValues = answer.values;
     revises = false;
@@ -229,6 +224,16 @@
       n = told.next;
       show();
     }
+  }
+
+  // Of an example: what it really was.
+  function reveal(told) {
+    feedback.textContent = told.feedback || "";
+    feedback.hidden = false;
+    feedbackShown = told;
+    groups().forEach((group) => (group.disabled = true));
+    byId("submit").textContent = words.on;
+    byId("submit").focus();
   }
 
   function forward() {
@@ -264,6 +269,8 @@
   byId("pause").addEventListener("click", () => {
     stop();
     document.body.classList.add("is-paused");
+    const left = waiting().length;
+    byId("paused").querySelector("p").textContent = left ? fill(words.offline, { count: left }) : words["paused.text"];
     byId("paused").showModal();
   });
   byId("paused").addEventListener("close", () => {
@@ -319,13 +326,13 @@
 
   function begin() {
     byId("work").hidden = false;
+    // From before the page was closed or the connection lost. An example that did arrive is behind us.
+    if (setup.example) keep(waiting().filter((a) => a.n === n));
     const left = waiting();
-    if (left.length) {
-      // From before the page was closed or the connection lost.
-      n = Math.max(n, left[left.length - 1].n + 1);
-      resume();
-    }
-    clear();
+    const last = left[left.length - 1];
+    if (last && !setup.example) n = Math.max(n, last.n + 1);
+    clear(setup.example && last ? last.values : null);
+    if (last) resume();
     show();
     const notice = sessionStorage.getItem("notice");
     sessionStorage.removeItem("notice");
@@ -333,11 +340,15 @@
   }
 
   const start = byId("start");
-  if (start) {
+  // Whoever has answers waiting was past the introduction already.
+  if (start && waiting().length === 0) {
     start.addEventListener("click", () => {
       byId("intro").remove();
       begin();
       groups()[0].querySelector("input").focus({ preventScroll: true });
     });
-  } else begin();
+  } else {
+    byId("intro")?.remove();
+    begin();
+  }
 })();

@@ -7,6 +7,7 @@ use doppelray_study::reader::Role;
 use serde_json::json;
 
 use super::fixture::{NOW, Site, form};
+use crate::web::Place;
 
 #[tokio::test]
 async fn forged_expired_and_revoked_links_are_refused_alike_and_then_slowed_down() {
@@ -27,6 +28,38 @@ async fn forged_expired_and_revoked_links_are_refused_alike_and_then_slowed_down
     }
     let slowed = site.send(Request::get("/enter/guess").body(Body::empty()).unwrap()).await;
     assert_eq!(slowed.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn behind_a_proxy_everyone_is_who_it_says_and_cookies_are_for_https() {
+    let site = Site::new(Design::Grading, 4).at(Place { encrypted: true, proxied: true });
+    let guess = async |forwarded: &str| {
+        let request = Request::get("/enter/guess").header("x-forwarded-for", forwarded);
+        site.send(request.body(Body::empty()).unwrap()).await.status.as_u16()
+    };
+    for n in 0..20 {
+        assert_eq!(
+            guess(&format!("10.0.0.{n}, 192.0.2.1")).await,
+            401,
+            "what a reader writes before is not believed"
+        );
+    }
+    assert_eq!(guess("10.0.0.99, 192.0.2.1").await, 429);
+    assert_eq!(guess("192.0.2.2").await, 401, "others are not held back");
+    let entered = site.send(form("/enter", "", &format!("secret={}", site.invite(Role::Reader)))).await;
+    assert!(entered.headers["set-cookie"].to_str().unwrap().ends_with("; Secure"));
+    assert!(entered.headers.contains_key("strict-transport-security"));
+}
+
+#[tokio::test]
+async fn sessions_that_do_not_exist_take_no_readers_place() {
+    let site = Site::new(Design::Grading, 4);
+    for n in 0..5000 {
+        let request = Request::get("/read").header("cookie", format!("session={n}"));
+        site.send(request.body(Body::empty()).unwrap()).await;
+    }
+    let reader = site.enter(Role::Reader).await;
+    assert_eq!(reader.get("/read").await.status, StatusCode::OK);
 }
 
 #[tokio::test]

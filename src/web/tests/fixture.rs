@@ -108,6 +108,12 @@ impl Site {
         Self { _folder: folder, study, app: app(state) }
     }
 
+    /// The same site, seen from the network otherwise.
+    pub(super) fn at(self, place: Place) -> Self {
+        let state = State::open(&self.study, place, || NOW).unwrap();
+        Self { app: app(state), ..self }
+    }
+
     pub(super) fn store(&self) -> Store {
         Store::open(&self.study.database(), self.study.about()).unwrap()
     }

@@ -1,6 +1,7 @@
 //! Answers through the site.
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use doppelray_study::design::Design;
 use doppelray_study::reader::Role;
 use serde_json::json;
@@ -77,6 +78,19 @@ async fn answers_that_no_form_sends_are_refused() {
 }
 
 #[tokio::test]
+async fn a_browser_with_a_wrong_clock_loses_its_time_and_not_its_answer() {
+    let site = Site::new(Design::Grading, 6);
+    let (reader, coordinator) = (site.enter(Role::Reader).await, site.enter(Role::Coordinator).await);
+    reader.consent().await;
+    reader.finish_stretch().await.unwrap();
+    let setup = reader.setup().await.unwrap();
+    let values = json!({ "grade": "4", "quality": "1", "confidence": "5" });
+    let told = reader.answer_with(&setup, 0, json!({ "ms": u64::MAX, "values": values })).await;
+    assert_eq!(told.status, StatusCode::OK, "{}", told.text());
+    assert!(coordinator.get("/coordinate").await.text().contains("1 of 12"));
+}
+
+#[tokio::test]
 async fn a_frozen_study_says_so_and_takes_nothing() {
     let site = Site::new(Design::Grading, 6);
     let (reader, coordinator) = (site.enter(Role::Reader).await, site.enter(Role::Coordinator).await);
@@ -145,6 +159,10 @@ async fn pages_speak_the_language_that_is_asked_for() {
     assert!(page.contains("lang=\"fi\"") && page.contains("Ennen kuin aloitat"));
     reader.cookie = reader.cookie.replace("language=fi", "language=../../x");
     assert!(reader.get("/read").await.text().contains("Before you begin"));
+    let request = Request::get("/read").header("cookie", &reader.cookie);
+    let request = request.header("accept-language", "sv-FI,sv;q=0.9,fi;q=0.8,en;q=0.7");
+    let page = site.send(request.body(Body::empty()).unwrap()).await.text();
+    assert!(page.contains("lang=\"fi\""), "the first that there is");
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ async fn pages_come_over_tls_alone_and_to_those_who_trust_the_certificate() {
     let server = tokio::spawn(serve(app(state.unwrap()), listening, async { stopped.await.unwrap_or(()) }));
 
     let name = || ServerName::try_from("localhost").unwrap();
+    let mine_again = mine.clone();
     let mut page = browser(mine).connect(name(), TcpStream::connect(address).await.unwrap()).await.unwrap();
     page.write_all(QUESTION).await.unwrap();
     let mut answer = String::new();
@@ -71,6 +72,10 @@ async fn pages_come_over_tls_alone_and_to_those_who_trust_the_certificate() {
     // The server may answer with an alert or hang up; it must not answer in the clear.
     let _hung_up = plain.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+    // One who never ends their request does not keep the server from stopping.
+    let mut slow =
+        browser(mine_again).connect(name(), TcpStream::connect(address).await.unwrap()).await.unwrap();
+    slow.write_all(b"POST /enter HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\ns").await.unwrap();
     stop.send(()).unwrap();
     server.await.unwrap().unwrap();
 }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Data, Part, judge};
+use crate::answer::Answer;
 use crate::cases::Truth;
+use crate::store::Reading;
 
 /// Images of each sort that are shown at most.
 const SHOWN: usize = 6;
@@ -11,12 +13,27 @@ const SHOWN: usize = 6;
 /// Images to look at.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Gallery {
+    /// Of the synthetic images.
+    pub synthetic: Fooled,
+    /// Of the real images.
+    pub real: Fooled,
     /// Synthetic, most taken for real first.
     pub fooling: Vec<Shown>,
     /// Synthetic, most often found out first.
     pub found_out: Vec<Shown>,
     /// Real, most taken for synthetic first.
     pub suspected: Vec<Shown>,
+}
+
+/// How many images of a kind were taken for the other by all readers, and by none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Fooled {
+    /// Images of the kind.
+    pub images: usize,
+    /// By all readers.
+    pub all: usize,
+    /// By none.
+    pub none: usize,
 }
 
 /// One image and what readers thought of it.
@@ -32,32 +49,42 @@ pub struct Shown {
     pub fooled: usize,
     /// Readers.
     pub readers: usize,
-    /// Where readers saw what gave it away: 0..=1 from the left and the top.
+    /// Where those who called it synthetic saw what gave it away: 0..=1 from the left and the top.
     pub marks: Vec<[f64; 2]>,
 }
 
 pub(super) fn gallery(data: &Data, part: Option<&Part>) -> Gallery {
     let Some(part) = part else { return Gallery::default() };
-    let shown = |truth: Truth| -> Vec<Shown> {
+    let [synthetic, real] = [Truth::Synthetic, Truth::Real].map(|truth| -> Vec<Shown> {
         data.of(part, truth).into_iter().map(|item| one(data, part, item)).collect()
-    };
-    let most = |mut of: Vec<Shown>, by: fn(&Shown) -> usize| {
-        of.sort_by_key(|s| (std::cmp::Reverse(by(s)), s.number));
-        of.into_iter().filter(|s| by(s) > 0).take(SHOWN).collect()
-    };
+    });
     Gallery {
-        fooling: most(shown(Truth::Synthetic), |s| s.fooled),
-        found_out: most(shown(Truth::Synthetic), |s| s.readers - s.fooled),
-        suspected: most(shown(Truth::Real), |s| s.fooled),
+        synthetic: fooled(&synthetic),
+        real: fooled(&real),
+        fooling: most(&synthetic, |s| s.fooled),
+        found_out: most(&synthetic, |s| s.readers - s.fooled),
+        suspected: most(&real, |s| s.fooled),
     }
+}
+
+fn fooled(of: &[Shown]) -> Fooled {
+    let count = |is: fn(&&Shown) -> bool| of.iter().filter(is).count();
+    Fooled { images: of.len(), all: count(|s| s.fooled == s.readers), none: count(|s| s.fooled == 0) }
+}
+
+fn most(of: &[Shown], by: fn(&Shown) -> usize) -> Vec<Shown> {
+    let mut of: Vec<Shown> = of.iter().filter(|s| by(s) > 0).cloned().collect();
+    of.sort_by_key(|s| (std::cmp::Reverse(by(s)), s.number));
+    of.truncate(SHOWN);
+    of
 }
 
 fn one(data: &Data, part: &Part, item: usize) -> Shown {
     let case = data.case(&part.items[item]);
     let readings = || part.readers.iter().map(|r| r[item]);
-    let wrong = |r: &&crate::store::Reading| (judge::rating(r) > 0.0) != (case.truth == Truth::Synthetic);
+    let wrong = |r: &&Reading| (judge::rating(r) > 0.0) != (case.truth == Truth::Synthetic);
     let marks = readings().filter_map(|r| match &r.answer {
-        crate::answer::Answer::Judge { mark, .. } => *mark,
+        Answer::Judge { synthetic: true, mark, .. } => *mark,
         _ => None,
     });
     Shown {

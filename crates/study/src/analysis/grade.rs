@@ -16,14 +16,22 @@ use crate::store::Reading;
 /// Agreement on severity; kappa has quadratic weights, intervals are over images (readers as they are) unless told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Grading {
+    /// Readers who finished it.
+    pub readers: usize,
     /// By kind: "real", "synthetic".
     pub kinds: BTreeMap<String, Agreement>,
     /// Kappa between readers, synthetic less real.
     pub kappa_difference: Option<Estimate>,
     /// Kappa with the label, synthetic less real.
     pub label_kappa_difference: Option<Estimate>,
+    /// Share of answers that were the label exactly, synthetic less real, for other readers and other images.
+    pub exact_difference: Estimate,
     /// Mean of grade given less label, synthetic less real, for other readers and other images.
     pub shift_difference: Estimate,
+    /// Mean quality, synthetic less real, for other readers and other images.
+    pub quality_difference: Estimate,
+    /// Mean confidence, synthetic less real, for other readers and other images.
+    pub confidence_difference: Estimate,
     /// Of images graded twice by one reader: kappa of the two, over all readers.
     pub repeat_kappa: Option<f64>,
 }
@@ -45,7 +53,7 @@ pub struct Agreement {
     pub shift: Estimate,
     /// Mean quality, 1..5, for other readers and other images.
     pub quality: Estimate,
-    /// Mean confidence, 1..5.
+    /// Mean confidence, 1..5, for other readers and other images.
     pub confidence: Estimate,
     /// Answers by label (rows) and grade given (columns), 0..4.
     pub confusion: [[usize; 5]; 5],
@@ -67,13 +75,14 @@ pub(super) fn grade(data: &Data, part: &Part) -> Grading {
     let difference = |of: &(dyn Fn(&Kind, &[usize]) -> Option<f64> + Sync)| {
         over_cases(both, resampling, |at| Some(of(synthetic, at)? - of(real, at)?))
     };
-    let shifts = kinds.each_ref().map(|k| means(&off_label(k)));
-    let apart: Vec<f64> = shifts[1].0.iter().zip(&shifts[0].0).map(|(s, r)| s - r).collect();
-    let shift = obuchowski_rockette(&apart, &combine((1.0, &shifts[1].1), (1.0, &shifts[0].1)));
     Grading {
+        readers: part.readers.len(),
         kappa_difference: difference(&|k, at| light_kappa(&k.grades.select(at))),
         label_kappa_difference: difference(&|k, at| kappa_with(&k.grades.select(at), &labels(k, at))),
-        shift_difference: shift.estimate(real.labels.len() + synthetic.labels.len()),
+        exact_difference: apart(&exact(real), &exact(synthetic)),
+        shift_difference: apart(&off_label(real), &off_label(synthetic)),
+        quality_difference: apart(&real.quality, &synthetic.quality),
+        confidence_difference: apart(&real.confidence, &synthetic.confidence),
         repeat_kappa: repeats(part),
         kinds: [Truth::Real, Truth::Synthetic]
             .iter()
@@ -110,13 +119,25 @@ fn off_label(kind: &Kind) -> Table {
     Table::new(&kind.grades.rows().map(row).collect::<Vec<Vec<f64>>>())
 }
 
+/// Whether it is the label, 1 or 0.
+fn exact(kind: &Kind) -> Table {
+    off_label(kind).map(|off| f64::from(u8::from(off == 0.0)))
+}
+
+/// The mean over readers of synthetic less real.
+fn apart(real: &Table, synthetic: &Table) -> Estimate {
+    let [(r, of_real), (s, of_synthetic)] = [real, synthetic].map(means);
+    let differences: Vec<f64> = s.iter().zip(&r).map(|(s, r)| s - r).collect();
+    let mean = obuchowski_rockette(&differences, &combine((1.0, &of_synthetic), (1.0, &of_real)));
+    mean.estimate(real.cases() + synthetic.cases())
+}
+
 fn agreement(data: &Data, kind: &Kind) -> Agreement {
     let n = kind.labels.len();
     let mean = |table: &Table| {
         let (means, covariances) = means(table);
         obuchowski_rockette(&means, &covariances)
     };
-    let off = off_label(kind);
     let mut confusion = [[0; 5]; 5];
     for row in kind.grades.rows() {
         row.iter().zip(&kind.labels).for_each(|(g, l)| confusion[*l as usize][*g as usize] += 1);
@@ -128,8 +149,8 @@ fn agreement(data: &Data, kind: &Kind) -> Agreement {
         label_kappa: over_cases(n, data.resampling, |at| {
             kappa_with(&kind.grades.select(at), &labels(kind, at))
         }),
-        exact: mean(&off.map(|d| f64::from(u8::from(d == 0.0)))).share(n),
-        shift: mean(&off).estimate(n),
+        exact: mean(&exact(kind)).share(n),
+        shift: mean(&off_label(kind)).estimate(n),
         quality: mean(&kind.quality).estimate(n),
         confidence: mean(&kind.confidence).estimate(n),
         confusion,

@@ -1,11 +1,15 @@
 //! Real or synthetic: how often readers are wrong, and whether they can tell at all.
 
+use std::f64::consts::FRAC_PI_2;
+
 use doppelray_measures::estimate::Estimate;
 use doppelray_measures::panel::Table;
 use doppelray_measures::panel::auc::{Scores, areas, u_statistic};
 use doppelray_measures::panel::detection::{Counts, detect, pooled};
 use doppelray_measures::panel::equivalence::{Equivalence, equivalence};
-use doppelray_measures::panel::mrmc::{Covariances, combine, exact_interval, means, obuchowski_rockette};
+use doppelray_measures::panel::mrmc::{
+    Covariances, Mean, combine, exact_interval, means, obuchowski_rockette,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Data, Part};
@@ -102,25 +106,36 @@ pub(super) fn judge(data: &Data, part: &Part) -> Judging {
     let accuracy = both(&found, &passed, [0.5, 0.5]);
     let area = mean(&areas(&scores));
     let [d_prime, bias] = pooled(&scores);
+    // Errors of one reader at chance; of d' by the delta method (Gourevitch and Galanter 1967).
+    let over = 1.0 / real as f64 + 1.0 / fake as f64;
+    let (share_alone, difference_alone) = (0.5 / (real.min(fake) as f64).sqrt(), 0.5 * over.sqrt());
+    let d_prime_alone = (FRAC_PI_2 * over).sqrt();
     Judging {
         fakes_taken_for_real: mean(&missed).share(fake),
         reals_taken_for_fake: mean(&alarmed).share(real),
-        fakes_less_reals: both(&missed, &alarmed, [1.0, -1.0]).estimate(real + fake),
+        fakes_less_reals: unsure(both(&missed, &alarmed, [1.0, -1.0]), difference_alone)
+            .estimate(real + fake),
         accuracy: accuracy.share(real + fake),
         sensitivity: mean(&found).share(fake),
         specificity: mean(&passed).share(real),
         auc: area.share(real + fake),
         auc_u_statistic: (part.readers.len() > 1).then(|| u_statistic(&scores).share(real + fake)),
-        d_prime: d_prime.estimate(real + fake),
-        bias: bias.estimate(real + fake),
-        accuracy_equivalence: equivalence(&accuracy, 0.5, data.margin),
-        auc_equivalence: equivalence(&area, 0.5, data.margin),
+        d_prime: unsure(d_prime, d_prime_alone).estimate(real + fake),
+        bias: unsure(bias, d_prime_alone / 2.0).estimate(real + fake),
+        accuracy_equivalence: equivalence(&unsure(accuracy, share_alone), 0.5, data.margin),
+        auc_equivalence: equivalence(&unsure(area, share_alone), 0.5, data.margin),
         repeat_agreement: repeats(part),
         by_reader: (0..part.readers.len())
             .map(|r| of_reader(&scores, r, part.readers[r][0].reader))
             .collect(),
         roc: roc(&scores),
     }
+}
+
+/// A mean that no other reader and no other image would have moved is not sure for that: whoever answers alike to all shows
+/// nothing. It is given the error of one reader at chance, `alone`.
+pub(super) fn unsure(mean: Mean, alone: f64) -> Mean {
+    if mean.error > 1e-9 { mean } else { Mean { error: alone, df: f64::INFINITY, ..mean } }
 }
 
 fn of_reader(scores: &Scores, reader: usize, number: usize) -> ReaderJudging {

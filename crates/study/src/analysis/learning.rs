@@ -87,10 +87,10 @@ pub(super) fn learning(data: &Data, part: &Part) -> Option<Learning> {
     }
     let quarter = |q: usize| {
         let of = |row: &Vec<f64>| mean(&row[q * n / 4..(q + 1) * n / 4]);
-        over_readers(&rows.iter().map(of).collect::<Vec<_>>(), n / 4)
+        over_readers(&rows.iter().map(of).collect::<Vec<_>>()).share(n / 4)
     };
     let slopes: Vec<f64> = rows.iter().map(|row| slope(row)).collect();
-    let slope = (slopes.len() > 1).then(|| over_readers(&slopes, n));
+    let slope = (slopes.len() > 1).then(|| over_readers(&slopes).estimate(n));
     Some(Learning { quarters: (0..4).map(quarter).collect(), slope })
 }
 
@@ -98,10 +98,10 @@ fn mean(of: &[f64]) -> f64 {
     of.iter().sum::<f64>() / of.len() as f64
 }
 
-fn over_readers(values: &[f64], n: usize) -> Estimate {
+fn over_readers(values: &[f64]) -> Mean {
     let (k, value) = (values.len() as f64, mean(values));
     let variance = values.iter().map(|v| (v - value) * (v - value)).sum::<f64>() / (k - 1.0).max(1.0);
-    Mean { value, error: (variance / k).sqrt(), df: (k - 1.0).max(1.0) }.estimate(n)
+    Mean { value, error: (variance / k).sqrt(), df: (k - 1.0).max(1.0) }
 }
 
 /// Least squares over places 0..=1.

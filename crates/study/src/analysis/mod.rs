@@ -24,11 +24,12 @@ use crate::error::Result;
 use crate::log::hex;
 use crate::store::{Reading, Store};
 
-pub use gallery::{Gallery, Shown};
+pub use gallery::{Fooled, Gallery, Shown};
 pub use grade::{Agreement, Grading};
 pub(crate) use judge::rating;
 pub use judge::{Judging, ReaderJudging};
 pub use learning::{Learning, Times};
+pub use methods::{decimals, p_value};
 pub use pair::Pairing;
 
 /// Resampled sets for the intervals of agreement.
@@ -167,7 +168,7 @@ pub fn report(store: &Store) -> Result<Report> {
         times: parts.iter().filter_map(|p| Some((p.task.name().to_owned(), learning::times(&data, p)?))).collect(),
         learning: parts.iter().filter_map(|p| Some((p.task.name().to_owned(), learning::learning(&data, p)?))).collect(),
         gallery: gallery::gallery(&data, part(Task::Judge)),
-        cautions: about.images.cautions.clone(),
+        cautions: about.images.cautions.iter().cloned().chain(lonely(&parts)).collect(),
         absent: vec![
             "No mixed model was fitted: no kept Rust library does generalised linear mixed models. The intervals above take readers \
              and cases as random by other means."
@@ -187,6 +188,14 @@ pub fn report(store: &Store) -> Result<Report> {
     report.verdict = methods::verdict(&report);
     report.methods = methods::paragraph(&report, about);
     Ok(report)
+}
+
+/// Where there is one reader: what then does not follow.
+fn lonely(parts: &[Part]) -> Option<String> {
+    let alone = parts.iter().any(|part| part.readers.len() == 1);
+    alone.then(|| {
+        "one reader: intervals are for other images alone, and nothing follows for other readers".to_owned()
+    })
 }
 
 fn counted(cases: &[Case]) -> Cases {

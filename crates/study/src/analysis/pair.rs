@@ -6,7 +6,7 @@ use doppelray_measures::panel::equivalence::{Equivalence, equivalence};
 use doppelray_measures::panel::mrmc::{means, obuchowski_rockette};
 use serde::{Deserialize, Serialize};
 
-use super::judge::exact;
+use super::judge::{exact, unsure};
 use super::{Data, Part};
 use crate::answer::Answer;
 use crate::store::Reading;
@@ -44,7 +44,7 @@ pub(super) fn pair(data: &Data, part: &Part) -> Pairing {
     let count = |row: &[f64]| exact(row.iter().sum::<f64>() as usize, pairs);
     Pairing {
         found: all.share(pairs),
-        equivalence: equivalence(&all, 0.5, data.margin),
+        equivalence: equivalence(&unsure(all, 0.5 / (pairs as f64).sqrt()), 0.5, data.margin),
         said_right: mean(&table(|r| matches!(r.answer, Answer::Pair { right: true, .. }))).share(pairs),
         by_reader: right.rows().map(count).collect(),
     }

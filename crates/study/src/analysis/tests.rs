@@ -7,8 +7,11 @@ use doppelray_measures::panel::simulate::Population;
 use doppelray_measures::rng::{Purpose, stream};
 
 use super::*;
+use crate::answer::{Answer, Submission};
 use crate::draw::{Request, draw, write};
 use crate::error::Error;
+use crate::reader::Role;
+use crate::step::Step;
 use crate::study::{About, Study, tests::about};
 
 const NOW: i64 = 1_800_000_000_000;
@@ -147,6 +150,33 @@ fn a_panel_of_known_ability_gives_it_back() {
     assert!(j.repeat_agreement.is_some() && g.repeat_kappa.is_some());
     let again = super::report(&store).unwrap();
     assert_eq!(serde_json::to_string(&report).unwrap(), serde_json::to_string(&again).unwrap());
+}
+
+/// Of a reader who calls everything real no area differs from chance, and no image would change that.
+#[test]
+fn who_answers_alike_to_all_shows_nothing() {
+    let (_folder, study) = study(Design::RealOrFake, 0);
+    let store = Store::open(&study.database(), study.about()).unwrap();
+    let me = store.invite(NOW, "console", (Role::Reader, "Ada", 30)).unwrap().person.number;
+    let mut step = store.consent(NOW, me).unwrap();
+    while let Step::Example { part, n } | Step::Case { part, n } = step {
+        let example = matches!(step, Step::Example { .. });
+        let answer = Answer::Judge { synthetic: false, confidence: 3, mark: None, reason: String::new() };
+        let key = format!("answer-{example}-{n}");
+        let sent = Submission { key, part, example, n, revises: false, ms: 900, answer };
+        step = store.answer(NOW, me, &sent).unwrap().next;
+    }
+    store.freeze(NOW, "console").unwrap();
+    store.unblind(NOW, "console").unwrap();
+    let report = report(&store).unwrap();
+    let j = report.judging.as_ref().unwrap();
+    assert_eq!((j.auc.value, j.accuracy.value), (0.5, 0.5));
+    assert!(!j.auc_equivalence.equivalent && !j.accuracy_equivalence.equivalent, "{:?}", j.auc_equivalence);
+    for e in [j.auc, j.accuracy, j.fakes_less_reals, j.d_prime, j.bias] {
+        assert!(e.high - e.low > 0.2, "{e:?}");
+    }
+    assert!(report.verdict.contains("undecided"), "{}", report.verdict);
+    assert!(report.cautions.iter().any(|c| c.starts_with("one reader")));
 }
 
 #[test]

@@ -25,8 +25,8 @@ use crate::log::{self, Act};
 use crate::step::Lengths;
 use crate::study::About;
 
-/// The form of the database that this version writes and reads. 1, without a deadline, was never released.
-const VERSION: i32 = 2;
+/// The form of the database that this version writes and reads. Those before were never released.
+const VERSION: i32 = 3;
 
 /// An open database.
 pub struct Store {

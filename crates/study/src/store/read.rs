@@ -1,13 +1,17 @@
 //! What is read of the database besides people and answers.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rusqlite::Connection;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Store;
 use crate::cases::{Case, Truth, Use, items};
 use crate::day;
 use crate::error::{Error, Result};
-use crate::log::{self, Line, hex};
+use crate::log::{self, Act, Line, hex};
 use crate::step::Lengths;
 use crate::study::About;
 
@@ -19,9 +23,17 @@ pub struct Progress {
     /// Cases answered, over all parts.
     pub answered: usize,
     /// When the last answer came, in ms since 1970.
-    pub last: Option<i64>,
+    pub last: i64,
     /// Median time a case, in ms.
-    pub median_ms: Option<u64>,
+    pub median_ms: u64,
+}
+
+/// What is gathered of one reader's answers.
+#[derive(Default)]
+struct Seen {
+    showings: BTreeSet<(i64, i64)>,
+    last: i64,
+    times: Vec<u64>,
 }
 
 impl Store {
@@ -55,22 +67,37 @@ impl Store {
         Ok(self.db.prepare_cached("SELECT unblinded FROM state")?.query_row([], |row| row.get(0))?)
     }
 
-    /// The log, each line checked against its hash, and the answers against the log.
+    /// The log, each line checked against its hash, and against the log all else that a report follows from: the study,
+    /// its cases, the answers, and whether it was closed and unblinded.
     pub fn log(&self) -> Result<Vec<Line>> {
         let lines = log::read(&self.db)?;
-        let mut all = self.db.prepare("SELECT seq, body FROM answers ORDER BY seq")?;
-        let answers: Vec<(i64, String)> =
-            all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
-        let logged = lines.iter().filter(|line| line.act == log::Act::Answered.name());
-        let same = logged.clone().count() == answers.len()
-            && logged.zip(&answers).all(|(line, (seq, body))| {
-                line.seq == *seq
-                    && serde_json::from_str::<serde_json::Value>(body).is_ok_and(|b| b == line.body)
-            });
-        match same {
+        let made = lines.first().map_or(&Value::Null, |line| &line.body);
+        let about = About::deserialize(&made["study"]).ok();
+        if about.as_ref() != Some(&self.about) || made["cases"] != cases_hash(&self.db)? {
+            return Err(Error::Refused(
+                "study.toml or the cases are not those that the log began with; put back a backup",
+            ));
+        }
+        let acted = |act: Act| lines.iter().any(|line| line.act == act.name());
+        if (self.frozen()?, self.unblinded()?) != (acted(Act::Frozen), acted(Act::Unblinded)) {
+            return Err(Error::Refused("the study was closed or unblinded past the log; put back a backup"));
+        }
+        match self.logged(&lines)? {
             true => Ok(lines),
             false => Err(Error::Refused("the answers are not those of the log; put back a backup")),
         }
+    }
+
+    /// Whether the answers are those of the log.
+    fn logged(&self, lines: &[Line]) -> Result<bool> {
+        let mut all = self.db.prepare("SELECT seq, body FROM answers ORDER BY seq")?;
+        let answers: Vec<(i64, String)> =
+            all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+        let logged = lines.iter().filter(|line| line.act == Act::Answered.name());
+        Ok(logged.clone().count() == answers.len()
+            && logged.zip(&answers).all(|(line, (seq, body))| {
+                line.seq == *seq && serde_json::from_str::<Value>(body).is_ok_and(|b| b == line.body)
+            }))
     }
 
     /// Number and hash of the log's last line.
@@ -84,27 +111,19 @@ impl Store {
             "SELECT person, part, n, at, json_extract(body, '$.ms') FROM answers WHERE example = 0 ORDER BY person, seq",
         )?;
         let mut rows = all.query([])?;
-        let mut by_reader = std::collections::BTreeMap::<
-            usize,
-            (std::collections::BTreeSet<(i64, i64)>, i64, Vec<u64>),
-        >::new();
+        let mut readers = BTreeMap::<usize, Seen>::new();
         while let Some(row) = rows.next()? {
-            let (shown, last, times) = by_reader.entry(row.get::<_, i64>(0)? as usize).or_default();
-            shown.insert((row.get(1)?, row.get(2)?));
-            *last = row.get(3)?;
-            times.push(row.get::<_, i64>(4)?.unsigned_abs());
+            let seen = readers.entry(row.get::<_, i64>(0)? as usize).or_default();
+            seen.showings.insert((row.get(1)?, row.get(2)?));
+            seen.last = row.get(3)?;
+            seen.times.push(row.get::<_, i64>(4)?.unsigned_abs());
         }
-        let progress = |(reader, (shown, last, mut times)): (usize, (_, i64, Vec<u64>))| {
-            let shown: std::collections::BTreeSet<(i64, i64)> = shown;
-            times.sort_unstable();
-            Progress {
-                reader,
-                answered: shown.len(),
-                last: Some(last),
-                median_ms: times.get(times.len() / 2).copied(),
-            }
+        let progress = |(reader, mut seen): (usize, Seen)| {
+            seen.times.sort_unstable();
+            let median_ms = seen.times[seen.times.len() / 2];
+            Progress { reader, answered: seen.showings.len(), last: seen.last, median_ms }
         };
-        Ok(by_reader.into_iter().map(progress).collect())
+        Ok(readers.into_iter().map(progress).collect())
     }
 }
 
@@ -131,7 +150,11 @@ pub(super) fn cases(db: &Connection) -> Result<Vec<Case>> {
 
 pub(super) fn cases_hash(db: &Connection) -> Result<String> {
     let mut hash = Sha256::new();
-    cases(db)?.iter().for_each(|case| hash.update(format!("{case:?}\n").as_bytes()));
+    for case in cases(db)? {
+        let Case { number, used, truth, grade, pair, subject, source } = case;
+        let line = json!([number, used.name(), truth.name(), grade, pair, subject, source]);
+        hash.update(format!("{line}\n").as_bytes());
+    }
     Ok(hex(&hash.finalize()))
 }
 

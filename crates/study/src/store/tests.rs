@@ -88,6 +88,8 @@ fn an_answer_out_of_range_is_refused_and_leaves_nothing() {
     for answer in bad {
         assert!(store.answer(NOW, me, &Submission { answer, ..grade("bad", true, 0) }).is_err());
     }
+    let endless = Submission { ms: u64::MAX, ..grade("endless", true, 0) };
+    assert!(store.answer(NOW, me, &endless).is_err());
     let unfit = ["short", "no spaces here", "../../etc/passwd"];
     unfit.iter().for_each(|key| {
         assert!(store.answer(NOW, me, &Submission { key: (*key).into(), ..grade("", true, 0) }).is_err());
@@ -166,6 +168,22 @@ fn what_was_changed_in_the_database_shows() {
         )
         .unwrap();
     assert!(store.log().unwrap_err().to_string().contains("hashes do not hold"));
+}
+
+#[test]
+fn a_truth_a_setting_or_a_state_that_the_log_does_not_tell_of_shows() {
+    let said = |forgery: &str| {
+        let (_folder, path, store) = study(Design::Grading);
+        store.freeze(NOW, "console").unwrap();
+        Connection::open(&path).unwrap().execute(forgery, []).unwrap();
+        store.log().unwrap_err().to_string()
+    };
+    assert!(said("UPDATE cases SET truth = 'real' WHERE number = 1").contains("the cases are not those"));
+    assert!(said("UPDATE state SET unblinded = 1").contains("unblinded past the log"));
+    assert!(said("UPDATE state SET frozen = 0").contains("closed or unblinded past the log"));
+    let (_folder, path, _) = study(Design::Grading);
+    let reseeded = Store::open(&path, &About { seed: 8, ..about() }).unwrap();
+    assert!(reseeded.log().unwrap_err().to_string().contains("study.toml or the cases"));
 }
 
 #[test]
