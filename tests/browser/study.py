@@ -18,7 +18,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 COUNT = 4
 LAPTOP, TABLET, WIDE_TABLET = {"width": 1440, "height": 900}, {"width": 820, "height": 1180}, {"width": 1180, "height": 820}
@@ -100,21 +100,40 @@ def begin(page, link):
     ready(page)
 
 
+def ask(page, script, argument=None):
+    """What a script says of the page; asked again where the page was just being left."""
+    while True:
+        try:
+            return page.evaluate(script, argument)
+        except Error as error:
+            if "context was destroyed" not in str(error):
+                raise
+            page.wait_for_load_state()
+
+
 def ready(page):
     # No wait_for_function: it needs eval, which the pages' policy forbids.
-    until(lambda: page.evaluate("(document.querySelector('#said') || {}).textContent || ''") != "", "an image is shown")
+    until(lambda: ask(page, "(document.querySelector('#said') || {}).textContent || ''") != "", "an image is shown")
+    # It is drawn in the next frame.
+    ask(page, "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn(true))))")
+
+
+def press_start(page, selector="#start"):
+    """Enter on the button that has the focus from the beginning; a browser gives it with the first drawing."""
+    until(lambda: ask(page, "(selector) => document.activeElement.matches(selector)", selector), f"{selector} has the focus")
+    page.keyboard.press("Enter")
 
 
 def drawn(page):
-    return page.evaluate("() => document.querySelector('canvas').toDataURL().length + ':' + document.querySelector('canvas').toDataURL().slice(-4000)")
+    return ask(page, "() => document.querySelector('canvas').toDataURL().length + ':' + document.querySelector('canvas').toDataURL().slice(-4000)")
 
 
 def finish_stretch(page, answer):
     """Answers until another stretch or the end comes."""
-    stretch = page.evaluate("document.body.dataset.setup")
+    stretch = ask(page, "document.body.dataset.setup")
     name = json.loads(stretch)["stretch"]
     for _ in range(100):
-        if page.evaluate("document.body.dataset.setup ? JSON.parse(document.body.dataset.setup).stretch : ''") != name:
+        if ask(page, "document.body.dataset.setup ? JSON.parse(document.body.dataset.setup).stretch : ''") != name:
             return
         answer(page)
         page.wait_for_timeout(60)
@@ -123,7 +142,6 @@ def finish_stretch(page, answer):
 
 def keyboard_answer(page, digits):
     """One showing with the keyboard alone."""
-    shown = page.evaluate("document.querySelector('#progress span')?.textContent")
     for digit in digits:
         page.keyboard.press(digit)
     page.keyboard.press("Enter")
@@ -131,29 +149,26 @@ def keyboard_answer(page, digits):
     if page.locator("#feedback:visible").count():
         page.keyboard.press("Enter")
         page.wait_for_timeout(150)
-    return shown
 
 
 def keyboard_only(browser, study):
     with browser_page(browser, viewport=LAPTOP) as page:
         page.goto(study.invite())
-        page.keyboard.press("Enter")
+        press_start(page, "button")
         page.wait_for_url("**/read")
         page.keyboard.press("Tab")
         page.keyboard.press("Space")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         page.wait_for_selector("#start")
-        page.keyboard.press("Enter")
+        press_start(page)
         ready(page)
         before = drawn(page)
         for key, back in (("i", "i"), ("+", "r"), ("b", "r"), ("c", "r")):
             page.keyboard.press(key)
-            page.wait_for_timeout(80)
-            assert drawn(page) != before, f"{key} changes nothing"
+            until(lambda: drawn(page) != before, f"{key} changes the view")
             page.keyboard.press(back)
-            page.wait_for_timeout(80)
-            assert drawn(page) == before, f"{back} does not bring it back"
+            until(lambda: drawn(page) == before, f"{back} brings it back")
         page.keyboard.press("?")
         assert page.locator("#keys").is_visible()
         page.keyboard.press("Escape")
@@ -163,7 +178,7 @@ def keyboard_only(browser, study):
             for stretch in range(2):
                 finish_stretch(page, lambda p: keyboard_answer(p, digits))
                 if page.locator("#start").count():
-                    page.keyboard.press("Enter")
+                    press_start(page)
                     ready(page)
         page.wait_for_selector("text=Thank you")
     assert study.answers() == 4 * COUNT, study.answers()
@@ -182,11 +197,9 @@ def touch(browser, study):
         for apart in (60, 90, 120):
             cdp.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": fingers(apart)})
         cdp.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        page.wait_for_timeout(100)
-        assert drawn(page) != still, "two fingers do not zoom"
+        until(lambda: drawn(page) != still, "two fingers zoom")
         page.locator("#reset").tap()
-        page.wait_for_timeout(100)
-        assert drawn(page) == still
+        until(lambda: drawn(page) == still, "a tap resets")
 
         for part in ({"grade": 1, "quality": 5, "confidence": 2}, {"verdict": "synthetic", "confidence": 4}):
             for stretch in range(2):
@@ -253,7 +266,7 @@ def offline(browser, study):
         answer_grade(page, 3)
         answer_grade(page, 4)
         page.wait_for_selector("#banner:visible")
-        assert "(2)" in page.locator("#banner").inner_text()
+        until(lambda: "(2)" in page.locator("#banner").inner_text(), "both answers are said to wait")
         assert study.answers() == before + 1
         assert progress(page).startswith("4 of"), progress(page)
         page.context.set_offline(False)
@@ -407,7 +420,7 @@ def pairs(browser, study):
     with browser_page(browser, viewport=LAPTOP) as page:
         begin(page, study.invite())
         finish_stretch(page, lambda p: keyboard_answer(p, "14"))
-        page.keyboard.press("Enter")
+        press_start(page)
         ready(page)
         finish_stretch(page, lambda p: keyboard_answer(p, "24"))
         page.wait_for_selector("text=Thank you")
@@ -525,7 +538,7 @@ def endings(browser, study, shoot):
         begin(page, done)
         while page.locator("#work").count():
             finish_stretch(page, lambda p: keyboard_answer(p, "14"))
-            page.locator("#start").count() and page.keyboard.press("Enter")
+            page.locator("#start").count() and press_start(page)
             page.locator("#work").count() and ready(page)
     acts = {"open": [], "late": ["deadline", "2020-01-01"], "closed": ["freeze"], "unblinded": ["unblind"]}
     for state, (verb, *more) in {name: act or ["deadline", "2030-06-30"] for name, act in acts.items()}.items():

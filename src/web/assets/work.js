@@ -220,7 +220,8 @@
     if (document.activeElement && form.contains(document.activeElement)) groups()[0].querySelector("input").focus({ preventScroll: true });
     const told = await flush();
     if (told && told.turn) location.reload();
-    else if (told && told.next > n && waiting().length === 0) {
+    // Not while changing the answer before: that place is behind the server's.
+    else if (told && told.next > n && !revises && waiting().length === 0) {
       n = told.next;
       show();
     }
