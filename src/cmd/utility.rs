@@ -11,7 +11,7 @@ use crate::console::Console;
 use crate::proof::{self, command_line, title};
 use crate::report::answer::answered;
 use crate::report::html;
-use crate::report::utility::{Described, Source, Tests, Utility as Report};
+use crate::report::utility::{CellReport, Described, Source, Tests, Utility as Report};
 use crate::spaces::Space;
 use crate::utility::{Choice, Findings, Lab, Material, Pick, Plan, RESAMPLING, analyse, describe};
 
@@ -56,7 +56,7 @@ impl Utility {
         let console = Console::new(common);
         let listener = |event| console.listen(event);
         let plan = Plan::read(self.plan.as_deref())?;
-        let space = Space::one(&self.features)?;
+        let space = Space::grading(&self.features)?;
         let choice = Choice {
             real: &self.real,
             synthetic: &self.synthetic,
@@ -68,12 +68,13 @@ impl Utility {
         let cells = lab.prepare()?;
         let needed = lab.needed(&cells)?;
         let images = needed.values().map(|copies| 1 + copies).sum();
-        let time = lab.estimate(images, lab.missing(&cells))?;
+        let missing = lab.missing(&cells);
+        let time = lab.estimate(images, &missing)?;
         let schedule = format!(
             "{} arms, {} cells ({} to train), {images} images to describe, about {} min in all",
             plan.arms().len(),
             cells.len(),
-            lab.missing(&cells),
+            missing.len(),
             (time.as_secs() / 60).max(1)
         );
         if self.dry_run {
@@ -100,7 +101,7 @@ impl Utility {
         };
         answered(Report {
             answer: String::new(),
-            remarks: material.remarks.clone(),
+            remarks: [&material.remarks[..], &unfinished(&findings.cells)[..]].concat(),
             answer_rules: String::new(),
             real: source(&self.real, &material.real),
             synthetic: source(&self.synthetic, &material.synthetic),
@@ -122,6 +123,17 @@ impl Utility {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             command: command_line(),
         })
+    }
+}
+
+/// Says how many cells ran out of steps, where some did.
+fn unfinished(cells: &[CellReport]) -> Vec<String> {
+    match cells.iter().filter(|cell| !cell.trained.converged).count() {
+        0 => Vec::new(),
+        count => vec![format!(
+            "{count} of {} cells ran out of steps before the bottom of their loss was reached: raise training.steps.",
+            cells.len()
+        )],
     }
 }
 

@@ -7,7 +7,7 @@ use doppelray_measures::estimate::Estimate;
 use serde::Serialize;
 
 use super::evaluate::FileHash;
-use crate::utility::{Arm, Plan};
+use crate::utility::{Arm, Plan, Trained};
 
 /// `PROOF/utility.json`.
 #[derive(Debug, Serialize)]
@@ -22,7 +22,7 @@ pub(crate) struct Utility {
     pub(crate) synthetic: Source,
     /// The real images that tested.
     pub(crate) test: Tests,
-    /// The real images that chose the step and the temperature.
+    /// The real images that chose the penalty and the temperature.
     pub(crate) val: Tests,
     pub(crate) space: Described,
     pub(crate) plan: Plan,
@@ -80,14 +80,7 @@ pub(crate) struct Described {
 #[derive(Debug, Serialize)]
 pub(crate) struct CellReport {
     #[serde(flatten)]
-    pub(crate) arm: Arm,
-    pub(crate) seed: u64,
-    pub(crate) subjects: usize,
-    pub(crate) real_images: usize,
-    pub(crate) synthetic_images: usize,
-    pub(crate) step: usize,
-    pub(crate) temperature: f64,
-    pub(crate) val_loss: f64,
+    pub(crate) trained: Trained,
     #[serde(flatten)]
     pub(crate) metrics: BTreeMap<String, Estimate>,
 }

@@ -36,6 +36,8 @@ pub(crate) struct Space {
 enum Source {
     Bank(Box<Bank>),
     Pretrained(Describer),
+    /// The same network's maps halfway, for graders.
+    Fine(Describer),
     Radial(Box<Radial>),
     Radiomics,
     /// Computed by someone else: of real images, of synthetic ones.
@@ -65,9 +67,18 @@ impl Space {
         Self { name: "radiomics".to_owned(), weights: None, source: Source::Radiomics }
     }
 
-    /// The one that is named: `bank`, or a file of a known network's weights.
-    pub(crate) fn one(name: &str) -> anyhow::Result<Self> {
-        if name == "bank" { Ok(Self::bank()) } else { Self::from_weights(name) }
+    /// The one that graders want of what is named: the bank, or of a file of a known network's weights the maps that tell
+    /// grades apart best.
+    pub(crate) fn grading(name: &str) -> anyhow::Result<Self> {
+        if name == "bank" {
+            return Ok(Self::bank());
+        }
+        let space = Self::from_weights(name)?;
+        let source = match space.source {
+            Source::Pretrained(network) => Source::Fine(network),
+            other => other,
+        };
+        Ok(Self { source, ..space })
     }
 
     /// The bank and what was asked for besides, each once: `bank`, `radiomics`, a file of a known network's weights, or
@@ -146,6 +157,11 @@ impl Space {
                 network.name(),
                 network.layer()
             ),
+            Source::Fine(network) => format!(
+                "{} by the weights named below: the mean over space of {}.",
+                network.name(),
+                network.fine_layers()
+            ),
             Source::Radial(_) => "Power by spatial frequency.".to_owned(),
             Source::Radiomics => format!(
                 "Radiomics ({}): first-order statistics and texture by the definitions of the IBSI, each in deviations of the real images.",
@@ -157,7 +173,7 @@ impl Space {
 
     /// Whether a network makes it.
     pub(crate) fn is_learned(&self) -> bool {
-        matches!(self.source, Source::Pretrained(_) | Source::Given(_))
+        matches!(self.source, Source::Pretrained(_) | Source::Fine(_) | Source::Given(_))
     }
 
     /// Features an image.
@@ -165,6 +181,7 @@ impl Space {
         match &self.source {
             Source::Bank(_) => bank::WIDTH,
             Source::Pretrained(network) => network.width(),
+            Source::Fine(network) => network.fine_width(),
             Source::Radial(radial) => radial.width(),
             Source::Radiomics => radiomics::names().len(),
             Source::Given(sides) => sides[0].0.width,
@@ -189,6 +206,7 @@ impl Space {
         match &self.source {
             Source::Bank(_) => Some(bank::VERSION.to_owned()),
             Source::Pretrained(network) => Some(format!("network-1-{}", &network.hash()[..16])),
+            Source::Fine(network) => Some(format!("fine-1-{}", &network.hash()[..16])),
             Source::Radial(radial) => Some(format!("{}-{}", radial::VERSION, radial.width())),
             Source::Radiomics => Some(radiomics::VERSION.to_owned()),
             Source::Given(_) => None,
@@ -207,6 +225,7 @@ impl Space {
                 bank.features(&image.to_unit(), image.width() as usize, image.height() as usize)
             }
             Source::Pretrained(network) => network.features(resize::square(image, SIDE as u32).to_unit()),
+            Source::Fine(network) => network.fine(resize::square(image, SIDE as u32).to_unit()),
             Source::Radial(radial) => radial.profile(&image.to_unit()),
             Source::Radiomics => {
                 let features = radiomics::features(&image.to_unit(), image.width() as usize);

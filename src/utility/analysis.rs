@@ -6,7 +6,7 @@ use doppelray_measures::classify::{Contrast, GRADES, Judged, METRICS, Resampled,
 use doppelray_measures::estimate::{Resampling, Units};
 use rayon::prelude::*;
 
-use super::cell::Done;
+use super::cell::{Done, Trained};
 use super::draw::Pick;
 use super::material::Material;
 use super::plan::{Arm, Plan, Strategy};
@@ -39,7 +39,7 @@ pub(crate) fn analyse(plan: &Plan, material: &Material, cells: Vec<Done>) -> Fin
     let units = Units::labelled(&material.units);
     let tested: Vec<Tested> = cells.into_par_iter().map(|done| test(done, material, &units)).collect();
     let mut arms = BTreeMap::<String, Vec<&Tested>>::new();
-    tested.iter().for_each(|t| arms.entry(t.done.arm.key()).or_default().push(t));
+    tested.iter().for_each(|t| arms.entry(t.done.trained.arm.key()).or_default().push(t));
     Findings {
         cells: tested.iter().map(cell).collect(),
         arms: arms.values().map(|seeds| arm(seeds)).collect(),
@@ -54,30 +54,20 @@ fn judged(arm: &Arm, images: &[Pick], probabilities: &[[f32; GRADES]]) -> Judged
 }
 
 fn test(done: Done, material: &Material, units: &Units) -> Tested {
-    let judged = judged(&done.arm, &material.test, &done.test);
+    let judged = judged(&done.trained.arm, &material.test, &done.test);
     Tested { resampled: judged.resampled(units, RESAMPLING), confusion: judged.confusion(), done }
 }
 
 fn cell(tested: &Tested) -> CellReport {
-    let done = &tested.done;
-    CellReport {
-        arm: done.arm,
-        seed: done.seed,
-        subjects: done.subjects,
-        real_images: done.real_images,
-        synthetic_images: done.synthetic_images,
-        step: done.step,
-        temperature: done.temperature,
-        val_loss: done.val_loss,
-        metrics: tested.resampled.estimates(),
-    }
+    CellReport { trained: tested.done.trained.clone(), metrics: tested.resampled.estimates() }
 }
 
 fn arm(seeds: &[&Tested]) -> ArmReport {
-    let first = &seeds[0].done;
+    let first = &seeds[0].done.trained;
     let resampled: Vec<&Resampled> = seeds.iter().map(|t| &t.resampled).collect();
-    let mean = |of: fn(&Done) -> usize| {
-        (seeds.iter().map(|t| of(&t.done)).sum::<usize>() as f64 / seeds.len() as f64).round() as usize
+    let mean = |of: fn(&Trained) -> usize| {
+        (seeds.iter().map(|t| of(&t.done.trained)).sum::<usize>() as f64 / seeds.len() as f64).round()
+            as usize
     };
     let mut confusion = seeds[0].confusion.clone();
     for other in &seeds[1..] {
@@ -113,10 +103,10 @@ fn deviation(values: impl Iterator<Item = f64>) -> Option<f64> {
 /// Every arm with synthetic images against the one without; probabilities corrected over all that claim.
 fn contrasts(plan: &Plan, arms: &BTreeMap<String, Vec<&Tested>>) -> Vec<Difference> {
     let primary = plan.primary();
-    let synthetic = arms.values().filter(|seeds| !seeds[0].done.arm.is_real_only());
+    let synthetic = arms.values().filter(|seeds| !seeds[0].done.trained.arm.is_real_only());
     let mut differences: Vec<Difference> = synthetic
         .filter_map(|seeds| {
-            let arm = seeds[0].done.arm;
+            let arm = seeds[0].done.trained.arm;
             let against = &arms[&arm.baseline().key()];
             let [ours, theirs] =
                 [seeds, against].map(|of| of.iter().map(|t| &t.resampled).collect::<Vec<&Resampled>>());
@@ -154,14 +144,17 @@ fn claim(contrast: &Contrast, corrected: f64, metric: &str) -> Claim {
 
 /// Trained on real or synthetic images, tested on real or synthetic ones: at the largest real share that has both.
 fn swaps(arms: &BTreeMap<String, Vec<&Tested>>, material: &Material) -> Vec<Swap> {
-    let alone = arms.values().filter(|seeds| seeds[0].done.arm.strategy == Strategy::Synthetic);
+    let alone = arms.values().filter(|seeds| seeds[0].done.trained.arm.strategy == Strategy::Synthetic);
     let mut largest = BTreeMap::<String, &Vec<&Tested>>::new();
     for seeds in alone {
-        let arm = seeds[0].done.arm;
+        let arm = seeds[0].done.trained.arm;
         // Keys sort by share, so the last of a task stays.
         largest.insert(format!("{:?} {}", arm.task, arm.augment), seeds);
     }
-    largest.values().map(|seeds| swap(&arms[&seeds[0].done.arm.baseline().key()], seeds, material)).collect()
+    largest
+        .values()
+        .map(|seeds| swap(&arms[&seeds[0].done.trained.arm.baseline().key()], seeds, material))
+        .collect()
 }
 
 fn swap(real: &[&Tested], synthetic: &[&Tested], material: &Material) -> Swap {
@@ -174,16 +167,17 @@ fn swap(real: &[&Tested], synthetic: &[&Tested], material: &Material) -> Swap {
         if material.kept.is_empty() {
             return BTreeMap::new();
         }
-        let judge =
-            |t: &&Tested| judged(&t.done.arm, &material.kept, &t.done.kept).resampled(&units, RESAMPLING);
+        let judge = |t: &&Tested| {
+            judged(&t.done.trained.arm, &material.kept, &t.done.kept).resampled(&units, RESAMPLING)
+        };
         let seeds: Vec<Resampled> = seeds.iter().map(judge).collect();
         Resampled::mean(&seeds.iter().collect::<Vec<_>>()).estimates()
     };
-    let arm = synthetic[0].done.arm;
+    let arm = synthetic[0].done.trained.arm;
     Swap {
         task: arm.task,
         augment: arm.augment,
-        images: [real[0].done.real_images, synthetic[0].done.synthetic_images],
+        images: [real[0].done.trained.real_images, synthetic[0].done.trained.synthetic_images],
         trtr: on_real(real),
         trts: on_synthetic(real),
         tstr: on_real(synthetic),

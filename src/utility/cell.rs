@@ -9,6 +9,7 @@ use doppelray_images::files::write_whole;
 use doppelray_images::progress::{Event, Listener};
 use doppelray_measures::Features;
 use doppelray_measures::classify::{Example, GRADES, Lesson, Recipe, fit};
+use doppelray_measures::rng::{Purpose, stream};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -18,6 +19,11 @@ use super::features::{COPIES, Table};
 use super::material::Material;
 use super::plan::{Arm, Plan, Strategy};
 use crate::spaces::Space;
+
+/// Images of the trial from which times are estimated.
+const TRIED: usize = 64;
+/// Steps that a descent usually takes.
+const USUAL: usize = 60;
 
 /// What all cells share.
 pub(crate) struct Lab<'a> {
@@ -35,18 +41,29 @@ pub(crate) struct Prepared {
     pub(crate) seed: u64,
 }
 
-/// A cell that was trained and has judged.
+/// One training: what it learned from and how it went.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Done {
+pub(crate) struct Trained {
+    #[serde(flatten)]
     pub(crate) arm: Arm,
     pub(crate) seed: u64,
     pub(crate) subjects: usize,
     pub(crate) real_images: usize,
     pub(crate) synthetic_images: usize,
-    /// The step that was best by the choosing images.
-    pub(crate) step: usize,
+    /// The penalty that was best by the choosing images.
+    pub(crate) penalty: f64,
+    /// Steps of the descents of all penalties, and whether each came to the bottom.
+    pub(crate) steps: usize,
+    pub(crate) converged: bool,
     pub(crate) temperature: f64,
     pub(crate) val_loss: f64,
+}
+
+/// A cell that was trained and has judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Done {
+    #[serde(flatten)]
+    pub(crate) trained: Trained,
     /// Probabilities of the answers for each test image.
     pub(crate) test: Vec<[f32; GRADES]>,
     /// The same for synthetic images that nothing learned from; empty where they are not asked for.
@@ -82,8 +99,8 @@ impl Lab<'_> {
     }
 
     /// The cells that have no file yet.
-    pub(crate) fn missing(&self, cells: &[Prepared]) -> usize {
-        cells.iter().filter(|cell| !self.file(cell).is_file()).count()
+    pub(crate) fn missing(&self, cells: &[Prepared]) -> Vec<Prepared> {
+        cells.iter().filter(|cell| !self.file(cell).is_file()).copied().collect()
     }
 
     /// Every picture that some cell looks at, with the number of changed copies it needs.
@@ -126,7 +143,7 @@ impl Lab<'_> {
     }
 
     /// About how long describing so many images and training so many cells takes here, from a short trial of both.
-    pub(crate) fn estimate(&self, images: usize, cells: usize) -> anyhow::Result<Duration> {
+    pub(crate) fn estimate(&self, images: usize, cells: &[Prepared]) -> anyhow::Result<Duration> {
         let threads = rayon::current_num_threads() as f64;
         let began = Instant::now();
         let trial = &self.material.test[..self.material.test.len().min(4)];
@@ -135,17 +152,32 @@ impl Lab<'_> {
             self.space.describe(&collection.load(row)?);
         }
         let describing = began.elapsed().as_secs_f64() / trial.len() as f64 * images as f64;
-        let features = Features::new(self.space.width(), vec![0.0; self.space.width()])?;
-        let nothing = |pick: &Pick| Example { row: 0, grade: pick.grade };
-        let val: Vec<Example> = self.material.val.iter().map(nothing).collect();
-        let phases = [val.clone()];
-        let lesson = Lesson { features: &features, phases: &phases, val: &val, copies: 1 };
-        let training = &self.plan.training;
-        let steps = training.steps.min(2 * training.check);
-        let began = Instant::now();
-        fit(self.plan.tasks[0], &Recipe { steps, ..training.clone() }, &lesson, 0);
-        let training = began.elapsed().as_secs_f64() * (training.steps / steps) as f64 * cells as f64;
+        let training = self.step()?.as_secs_f64() * self.steps(cells)?;
         Ok(Duration::from_secs_f64((describing + training) / threads))
+    }
+
+    /// How long a step of a descent takes for one image and output.
+    fn step(&self) -> anyhow::Result<Duration> {
+        let (width, task) = (self.space.width(), self.plan.tasks[0]);
+        let noise = stream(0, Purpose::UtilityTrial, 0).normals(TRIED * width);
+        let features = Features::new(width, noise)?;
+        let example = |row: usize| Example { row: row as u32, grade: (row % GRADES) as u8 };
+        let phases = [(0..TRIED).map(example).collect::<Vec<_>>()];
+        let lesson = Lesson { features: &features, phases: &phases, val: &phases[0][..GRADES], copies: 1 };
+        let recipe = Recipe { penalties: vec![1e-3], ..self.plan.training.clone() };
+        let began = Instant::now();
+        let steps = fit(task, &recipe, &lesson).steps.max(1);
+        Ok(began.elapsed() / (steps * TRIED * task.outputs()) as u32)
+    }
+
+    /// Steps that the cells will about take, each once for every image and output.
+    fn steps(&self, cells: &[Prepared]) -> anyhow::Result<f64> {
+        let one = |cell: &Prepared| {
+            let draw = self.material.stock.draw(&cell.arm, cell.seed)?;
+            let images = (draw.real.len() + draw.synthetic.len()) * copies(&cell.arm);
+            anyhow::Ok((images * cell.arm.task.outputs() * self.plan.training.penalties.len() * USUAL) as f64)
+        };
+        cells.iter().map(one).sum()
     }
 
     fn cells(&self) -> PathBuf {
@@ -178,23 +210,27 @@ impl Lab<'_> {
         let phases: Vec<Vec<Example>> =
             draw.phases(arm.strategy).iter().map(|picks| table.examples(picks)).collect();
         let val = table.examples(&material.val);
-        let copies = if arm.augment { COPIES + 1 } else { 1 };
-        let lesson = Lesson { features: &table.features, phases: &phases, val: &val, copies };
-        let grader = fit(arm.task, &self.plan.training, &lesson, cell.seed);
+        let lesson = Lesson { features: &table.features, phases: &phases, val: &val, copies: copies(&arm) };
+        let grader = fit(arm.task, &self.plan.training, &lesson);
         let judge = |pick: &Pick| {
             let row = table.example(pick).row as usize;
             grader.judge(table.features.row(row)).map(|p| p as f32)
         };
         let swaps = arm.is_real_only() || arm.strategy == Strategy::Synthetic;
-        let done = Done {
+        let trained = Trained {
             arm,
             seed: cell.seed,
             subjects: draw.subjects,
             real_images: draw.real.len(),
             synthetic_images: draw.synthetic.len(),
-            step: grader.step,
+            penalty: grader.penalty,
+            steps: grader.steps,
+            converged: grader.converged,
             temperature: grader.temperature,
             val_loss: grader.val_loss,
+        };
+        let done = Done {
+            trained,
             test: material.test.iter().map(judge).collect(),
             kept: if swaps { material.kept.iter().map(judge).collect() } else { Vec::new() },
         };
@@ -203,6 +239,11 @@ impl Lab<'_> {
         written.with_context(|| format!("{}: cannot be written", path.display()))?;
         Ok(done)
     }
+}
+
+/// Rows of the table that an image is learned from as.
+fn copies(arm: &Arm) -> usize {
+    if arm.augment { COPIES + 1 } else { 1 }
 }
 
 fn read(path: &Path) -> anyhow::Result<Done> {

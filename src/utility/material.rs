@@ -30,7 +30,7 @@ pub(crate) struct Material {
     pub(crate) real: Collection,
     pub(crate) synthetic: Collection,
     pub(crate) stock: Stock,
-    /// Real images that choose the step and the temperature.
+    /// Real images that choose the penalty and the temperature.
     pub(crate) val: Vec<Pick>,
     /// Real images that test.
     pub(crate) test: Vec<Pick>,

@@ -15,7 +15,7 @@ mod store;
 mod tests;
 
 pub(crate) use analysis::{Findings, RESAMPLING, analyse};
-pub(crate) use cell::Lab;
+pub(crate) use cell::{Lab, Trained};
 pub(crate) use draw::Pick;
 pub(crate) use features::describe;
 pub(crate) use material::{Choice, Material};

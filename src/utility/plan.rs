@@ -21,7 +21,7 @@ pub(crate) struct Plan {
     pub(crate) title: String,
     /// What classifiers are asked.
     pub(crate) tasks: Vec<Task>,
-    /// Of all that is drawn in training; each arm is trained once a seed.
+    /// Of all that is drawn to learn from; each arm is trained once a seed.
     pub(crate) seeds: Vec<u64>,
     /// Without and with traditional augmentation of whatever is learned from.
     #[serde(default = "plain")]
@@ -68,7 +68,7 @@ fn none() -> Vec<f64> {
 pub(crate) enum Strategy {
     /// Learned from together with the real ones.
     Mix,
-    /// Learned from first, for half of the steps; then the real ones alone.
+    /// Learned from first; then the real ones alone, the penalty drawing weights to what was learned first.
     Pretrain,
     /// Added to the rarer grades until each has as many images as the most frequent.
     Balance,
@@ -153,11 +153,16 @@ impl Plan {
             (!self.augment.is_empty(), "augment: false, true, or both"),
             (!self.arms.is_empty(), "arms: there is none, so nothing would be compared"),
             (METRICS.contains(&self.primary.as_str()), "primary: one of the figures, such as accuracy"),
-            ((10..=1_000_000).contains(&t.steps), "training.steps: 10..=1000000"),
-            ((1..=4096).contains(&t.batch), "training.batch: 1..=4096"),
-            (t.rate > 0.0 && t.rate < 1.0, "training.rate: above 0, below 1"),
-            ((0.0..=100.0).contains(&t.decay), "training.decay: 0..=100"),
-            (t.check >= 1 && t.patience >= 1, "training.check and patience: at least 1"),
+            ((10..=10_000).contains(&t.steps), "training.steps: 10..=10000"),
+            ((1..=100).contains(&t.penalties.len()), "training.penalties: 1 to 100 of them"),
+            (
+                t.penalties.iter().all(|p| (1e-6..=1e6).contains(p)),
+                "training.penalties: each 0.000001 to 1000000",
+            ),
+            (
+                t.penalties.windows(2).all(|pair| pair[0] > pair[1]),
+                "training.penalties: from large to small, each once",
+            ),
         ];
         if let Some((_, rule)) = rules.iter().find(|(holds, _)| !holds) {
             bail!("{rule}");
@@ -248,8 +253,8 @@ impl Arms {
 mod tests {
     use super::*;
 
-    const HEAD: &str = "tasks = [\"binary\"]\nseeds = [0, 1]\n[training]\nsteps = 100\nbatch = 8\nrate = 0.01\ndecay = 0.0\n\
-                        weighting = \"none\"\ncheck = 10\npatience = 5\n";
+    const HEAD: &str = "tasks = [\"binary\"]\nseeds = [0, 1]\n[training]\nsteps = 50\npenalties = [1.0, 0.1]\n\
+                        weighting = \"none\"\n";
 
     fn refusal(arms: &str) -> String {
         format!("{:#}", Plan::parse(&format!("{HEAD}{arms}")).unwrap_err())
@@ -280,7 +285,7 @@ mod tests {
             (arms("strategy = \"mix\"\nreal = [0.0]"), "1. table: real: shares"),
             (arms("strategy = \"pretrain\"\nreal = [1.0]"), "add: the strategy needs"),
             (arms("strategy = \"balance\"\nreal = [1.0]\nreplace = [0.5]"), "replace: goes with"),
-            (arms("strategy = \"mix\"\nreel = [1.0]"), "line 13: unknown field `reel`"),
+            (arms("strategy = \"mix\"\nreel = [1.0]"), "line 9: unknown field `reel`"),
             (arms("strategy = \"melt\"\nreal = [1.0]"), "unknown variant `melt`"),
         ] {
             assert!(refusal(&text).contains(reason), "{text}: {}", refusal(&text));

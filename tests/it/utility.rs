@@ -2,8 +2,8 @@
 
 use crate::fixture::Fixture;
 
-const PLAN: &str = "tasks = [\"binary\", \"grades\"]\nseeds = [0, 1]\n\n[training]\nsteps = 60\nbatch = 16\nrate = 0.01\ndecay = 1.0\n\
-                    weighting = \"root\"\ncheck = 20\npatience = 5\n\n";
+const PLAN: &str = "tasks = [\"binary\", \"grades\"]\nseeds = [0, 1]\n\n[training]\nsteps = 60\npenalties = [1.0, 0.1, 0.01]\n\
+                    weighting = \"root\"\n\n";
 
 /// Two hundred phantoms, some of other people, and a plan.
 fn lab(name: &str, others: usize, arms: &str) -> Fixture {

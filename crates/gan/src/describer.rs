@@ -61,6 +61,22 @@ impl Describer {
         }
     }
 
+    /// Numbers of [`Self::fine`].
+    pub fn fine_width(&self) -> usize {
+        match self {
+            Self::SqueezeNet(_) => squeezenet::WIDTH,
+            Self::MobileNet(_) => mobilenet::FINE_WIDTH,
+        }
+    }
+
+    /// Of which of its layers [`Self::fine`] is the mean over space.
+    pub fn fine_layers(&self) -> &'static str {
+        match self {
+            Self::SqueezeNet(_) => "its last fire module",
+            Self::MobileNet(_) => "the widened maps of its blocks 7, 11 and 14",
+        }
+    }
+
     /// SHA-256 of the weights file, in hexadecimal.
     pub fn hash(&self) -> &str {
         match self {
@@ -74,6 +90,15 @@ impl Describer {
         match self {
             Self::SqueezeNet(network) => network.features(pixels),
             Self::MobileNet(network) => network.features(pixels),
+        }
+    }
+
+    /// Features of the same image that tell grades apart best: of maps that still resolve the joint, where the network has
+    /// such.
+    pub fn fine(&self, pixels: Vec<f32>) -> Vec<f32> {
+        match self {
+            Self::SqueezeNet(network) => network.features(pixels),
+            Self::MobileNet(network) => network.fine(pixels),
         }
     }
 }

@@ -26,6 +26,10 @@ const STAGES: [[usize; 4]; 7] = [
 ];
 /// Channels of the first convolution.
 const STEM: usize = 32;
+/// Blocks, by torchvision's number, whose widened maps [`MobileNet::fine`] describes: of 28 and 14 places a side.
+const FINE: [usize; 3] = [7, 11, 14];
+/// Numbers of [`MobileNet::fine`].
+pub const FINE_WIDTH: usize = 6 * (32 + 64 + 96);
 /// Where activations end (ReLU6).
 const TOP: f32 = 6.0;
 const POINT: Window = Window::new(1, 0);
@@ -88,15 +92,33 @@ impl MobileNet {
     }
 
     /// Features of one grey image of [`SIDE`] x [`SIDE`] values in 0..1, row by row: [`WIDTH`] numbers.
-    pub fn features(&self, mut pixels: Vec<f32>) -> Vec<f32> {
-        pixels.extend(std::iter::repeat_n(1.0, SIDE * SIDE));
-        let image = Tensor::<4>::from_data(TensorData::new(pixels, [1, 2, SIDE, SIDE]), &self.device);
-        means(self.trunk(bounded(&self.grey, image, Window::new(2, 1))))
+    pub fn features(&self, pixels: Vec<f32>) -> Vec<f32> {
+        means(self.trunk(self.grey_stem(pixels)))
+    }
+
+    /// The same of maps halfway, where a joint is still resolved: means over space of three blocks' widened activations,
+    /// [`FINE_WIDTH`] numbers.
+    pub fn fine(&self, pixels: Vec<f32>) -> Vec<f32> {
+        let mut x = self.grey_stem(pixels);
+        let mut found = Vec::with_capacity(FINE_WIDTH);
+        for (block, number) in self.blocks.iter().zip(1..=FINE[FINE.len() - 1]) {
+            if FINE.contains(&number) {
+                found.extend(means(block.widen(x.clone())));
+            }
+            x = block.forward(x);
+        }
+        found
     }
 
     /// Normalised RGB `[b, 3, h, w]` to the last convolution's output `[b, 1280, h', w']`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
         self.trunk(bounded(&self.stem, images, Window::new(2, 1)))
+    }
+
+    fn grey_stem(&self, mut pixels: Vec<f32>) -> Tensor<4> {
+        pixels.extend(std::iter::repeat_n(1.0, SIDE * SIDE));
+        let image = Tensor::<4>::from_data(TensorData::new(pixels, [1, 2, SIDE, SIDE]), &self.device);
+        bounded(&self.grey, image, Window::new(2, 1))
     }
 
     fn trunk(&self, stem: Tensor<4>) -> Tensor<4> {
@@ -134,9 +156,17 @@ impl Block {
 
     /// `[b, in, h, w]` to `[b, out, h / stride, w / stride]`.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let wide = self.expand.as_ref().map_or_else(|| x.clone(), |expand| bounded(expand, x.clone(), POINT));
+        let wide = self.widen(x.clone());
         let y = self.project.forward(bounded(&self.depthwise, wide, self.window), POINT, 1.0);
         if self.residual { x + y } else { y }
+    }
+
+    /// `[b, in, h, w]` to `[b, in * expansion, h, w]`.
+    fn widen(&self, x: Tensor<4>) -> Tensor<4> {
+        match &self.expand {
+            Some(expand) => bounded(expand, x, POINT),
+            None => x,
+        }
     }
 }
 
@@ -175,6 +205,21 @@ mod tests {
         println!("largest difference {error:e} of the largest feature, {largest}");
         // 52 convolutions in single precision, summed in another order.
         assert!(error < 1e-4, "{error:e}");
+    }
+
+    #[test]
+    fn maps_halfway_are_described_as_many_and_bounded_as_they_are() {
+        let Some(weights) = shared(WEIGHTS) else { return };
+        let device = Device::default();
+        let net = MobileNet::read(&weights, &device).unwrap();
+        let (pixels, rgb) = grey_and_rgb(&device);
+        let fine = net.fine(pixels);
+        assert_eq!(fine.len(), FINE_WIDTH);
+        assert!(fine.iter().all(|v| (0.0..=TOP).contains(v)));
+        let before =
+            net.blocks[..13].iter().fold(bounded(&net.stem, rgb, Window::new(2, 1)), |x, b| b.forward(x));
+        let last = means(net.blocks[13].widen(before));
+        assert!(apart(&fine[FINE_WIDTH - last.len()..], &last) < 1e-4 * TOP);
     }
 
     #[test]

@@ -79,9 +79,9 @@ pub enum Purpose {
     UtilitySubjects = 70,
     /// Which synthetic images it learns from; index = the grade.
     UtilitySynthetic = 71,
-    /// The batches of its training; index = the step.
-    UtilityBatch = 72,
-    /// Which subjects choose its step and temperature; index = the stratum.
+    /// Noise on which its training is timed; index = always 0.
+    UtilityTrial = 72,
+    /// Which subjects choose its penalty and temperature; index = the stratum.
     UtilityVal = 73,
     /// Traditional augmentation of an image; index = the copy.
     UtilityAugment = 74,

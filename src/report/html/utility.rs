@@ -46,7 +46,7 @@ fn summary(report: &Utility) -> String {
     };
     let set = |source: &Source| format!("{} ({} images)", source.title, count(source.count));
     let sets = format!(
-        "Real: {}. Synthetic: {}. Tested on {}. Step and temperature chosen by {}.",
+        "Real: {}. Synthetic: {}. Tested on {}. Penalty and temperature chosen by {}.",
         set(&report.real),
         set(&report.synthetic),
         grades(&report.test),
@@ -277,9 +277,11 @@ fn swaps(report: &Utility) -> String {
 fn conclusions(report: &Utility) -> String {
     let t = &report.plan.training;
     let budget = format!(
-        "Every arm had the same budget: at most {} steps of {} images, stopped by the same real images, calibrated by them. More images \
-         were not more steps.",
-        t.steps, t.batch
+        "Every arm was trained to the end: its loss is convex, and was brought to its minimum for each of the same {} penalties, at most \
+         {} steps each, by whole passes. Which penalty, the same real images chose for every arm, and they calibrated it. So no arm is \
+         ahead by its rate, its number of steps or the order of its images.",
+        t.penalties.len(),
+        t.steps
     );
     let about = format!(
         "The network was frozen: a linear head learned on its {} numbers an image ({}). What synthetic images do to a network that is \
@@ -313,15 +315,13 @@ fn provenance(report: &Utility) -> String {
     );
     let t = &report.plan.training;
     let settings = format!(
-        "{} cells. {} Adam at {}, falling along a cosine; decoupled decay {}; class weights: {:?}; looked at the choosing images every {} \
-         steps, patience {}. Intervals: 1000 resampled sets of test subjects. doppelray {}.",
+        "{} cells. {} L-BFGS, at most {} steps for each penalty of {:?}; class weights: {:?}. Intervals: 1000 resampled sets of test \
+         subjects. doppelray {}.",
         report.cells.len(),
         report.space.about,
-        t.rate,
-        t.decay,
+        t.steps,
+        t.penalties,
         t.weighting,
-        t.check,
-        t.patience,
         report.version
     );
     format!("<p>{}</p>\n", code(&report.command))

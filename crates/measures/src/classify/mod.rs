@@ -2,6 +2,7 @@
 //! judgements are, and whether one way of training is better than another.
 
 mod contrast;
+mod descent;
 mod fit;
 mod judged;
 mod scale;

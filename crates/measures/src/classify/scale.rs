@@ -1,4 +1,4 @@
-//! Features brought to one scale, so that one rate fits them all.
+//! Features brought to one scale, so that one penalty fits them all.
 
 use crate::features::Features;
 
@@ -8,8 +8,8 @@ const LEAST: f64 = 0.1;
 
 /// Mean and inverse deviation of each feature.
 pub(super) struct Scale {
-    mean: Vec<f32>,
-    inverse: Vec<f32>,
+    mean: Vec<f64>,
+    inverse: Vec<f64>,
 }
 
 impl Scale {
@@ -29,22 +29,28 @@ impl Scale {
         let variance: Vec<f64> = squares.iter().zip(&mean).map(|(s, m)| (s / n - m * m).max(0.0)).collect();
         let usual = (variance.iter().sum::<f64>() / width as f64).sqrt();
         let least = (LEAST * usual).max(1e-6);
-        let inverse = variance.iter().map(|v| (1.0 / v.sqrt().max(least)) as f32).collect();
-        Self { mean: mean.iter().map(|m| *m as f32).collect(), inverse }
-    }
-
-    /// A row on the common scale.
-    pub(super) fn apply(&self, row: &[f32], scaled: &mut [f32]) {
-        for (((s, x), m), i) in scaled.iter_mut().zip(row).zip(&self.mean).zip(&self.inverse) {
-            *s = (x - m) * i;
-        }
+        let inverse = variance.iter().map(|v| 1.0 / v.sqrt().max(least)).collect();
+        Self { mean, inverse }
     }
 
     /// The weights and bias that do to plain rows what these do to scaled ones.
-    pub(super) fn fold(&self, weights: &mut [f32], bias: &mut f32) {
-        for ((w, m), i) in weights.iter_mut().zip(&self.mean).zip(&self.inverse) {
-            *w *= i;
-            *bias -= *w * m;
+    pub(super) fn folded(&self, weights: &[f64]) -> Vec<f64> {
+        let mut folded = weights.to_vec();
+        if let Some((bias, weights)) = folded.split_last_mut() {
+            for ((w, m), i) in weights.iter_mut().zip(&self.mean).zip(&self.inverse) {
+                *w *= i;
+                *bias -= *w * m;
+            }
+        }
+        folded
+    }
+
+    /// The gradient by scaled weights and bias, of that by plain rows' ones.
+    pub(super) fn fold_gradient(&self, gradient: &mut [f64]) {
+        if let Some((bias, gradient)) = gradient.split_last_mut() {
+            for ((g, m), i) in gradient.iter_mut().zip(&self.mean).zip(&self.inverse) {
+                *g = (*g - *bias * m) * i;
+            }
         }
     }
 }
