@@ -29,7 +29,9 @@ use crate::web;
 /// one knee at every grade, the training images nearest to drawn ones. Of a proof: what each report says, and whether all speak of
 /// the same images. The page holds everything it shows and needs no network.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  doppelray show knees --open\n  doppelray show run --live\n  doppelray show proof --open")]
+#[command(
+    after_help = "Examples:\n  doppelray show knees --open\n  doppelray show run --live\n  doppelray show proof --open"
+)]
 pub(crate) struct Show {
     /// The collection, the run or the proof.
     #[arg(value_name = "COLLECTION|RUN|PROOF")]
@@ -55,6 +57,15 @@ enum Thing {
     Proof,
 }
 
+/// A page that is to be written.
+struct Page {
+    /// Where, unless the user says.
+    usual: PathBuf,
+    html: String,
+    /// What is said of it on the terminal.
+    said: String,
+}
+
 #[derive(Serialize)]
 struct Report<'a, T> {
     page: &'a Path,
@@ -74,13 +85,15 @@ impl Show {
                 let import = import.is_file().then(|| import::earlier(&self.path)).transpose()?;
                 let shown = picture(&collection, import);
                 let page = html::collection::draw(&shown, &|file| bytes(&self.path.join(file)))?;
-                self.finish(&console, beside(&self.path), &page, &shown.headline, &shown)
+                let said = shown.headline.clone();
+                self.finish(&console, Page { usual: beside(&self.path), html: page, said }, &shown)
             }
             Thing::Run if self.live => self.watch(&console),
             Thing::Run => {
                 let (shown, drawn) = pictured(&self.path, Compare::Yes)?;
                 let page = html::run::draw(&shown, drawn.as_ref(), Served::File)?;
-                self.finish(&console, beside(&self.path), &page, &shown.headline, &shown)
+                let said = shown.headline.clone();
+                self.finish(&console, Page { usual: beside(&self.path), html: page, said }, &shown)
             }
             Thing::Proof => {
                 let shown = overview::picture(&self.path)?;
@@ -88,27 +101,20 @@ impl Show {
                     Some(_) => format!("{}/", self.path.canonicalize()?.display()),
                     None => String::new(),
                 };
-                let (page, said) = (html::overview::draw(&shown, &reports), shown.text());
-                self.finish(&console, self.path.join("index.html"), &page, &said, &shown)
+                let (html, said) = (html::overview::draw(&shown, &reports), shown.text());
+                self.finish(&console, Page { usual: self.path.join("index.html"), html, said }, &shown)
             }
         }
     }
 
-    fn finish<T: Serialize>(
-        &self,
-        console: &Console,
-        usual: PathBuf,
-        page: &str,
-        headline: &str,
-        shown: &T,
-    ) -> anyhow::Result<()> {
-        let out = self.out.clone().unwrap_or(usual);
-        write_whole(&out, |file| file.write_all(page.as_bytes()))
+    fn finish(&self, console: &Console, page: Page, shown: &impl Serialize) -> anyhow::Result<()> {
+        let out = self.out.clone().unwrap_or(page.usual);
+        write_whole(&out, |file| file.write_all(page.html.as_bytes()))
             .with_context(|| out.display().to_string())?;
         if self.open {
             browse(out.as_os_str())?;
         }
-        console.finish(&format!("{headline}\nThe page: {}", out.display()), &Report { page: &out, shown })
+        console.finish(&format!("{}\nThe page: {}", page.said, out.display()), &Report { page: &out, shown })
     }
 
     fn watch(&self, console: &Console) -> anyhow::Result<()> {

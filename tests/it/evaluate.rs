@@ -111,6 +111,6 @@ fn a_proof_is_shown_on_one_page_unless_a_report_was_changed() {
     assert!(page.contains("href=\"evaluate.html\"") && page.contains(&verdict), "{page}");
     lab.succeed("evaluate knees fakes --out proof --real-split train");
     let text = lab.text("proof/evaluate.json").replacen("\"count\": 60", "\"count\": 61", 1);
-    std::fs::write(lab.path("proof/evaluate.json"), text).unwrap();
+    lab.file("proof/evaluate.json", text.as_bytes());
     assert!(lab.fail(1, "show proof").contains("proof/evaluate.json: was changed after it was made"));
 }
