@@ -14,11 +14,13 @@ use crate::console::{Console, Usage};
 
 /// Draw a synthetic collection.
 #[derive(Args)]
-#[command(after_help = "Example:\n  doppelray sample run --out fakes --seeds 0-999\n\n\
+#[command(
+    after_help = "Example:\n  doppelray sample run --out fakes --seeds 0-999\n  doppelray sample knee --out knees-of-nobody --seeds 0-99\n\n\
     An image is a function of the model, its grade and its seed: the same bytes whatever the number of threads, the \
-    order, or the shard.")]
+    order, or the shard."
+)]
 pub(crate) struct Sample {
-    /// A run's folder or a model file.
+    /// A run's folder, a model file, or `knee`, the model that comes with the program.
     model: PathBuf,
     /// The collection to make.
     #[arg(long, value_name = "COLLECTION")]

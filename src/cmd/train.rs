@@ -35,8 +35,8 @@ pub(crate) struct Train {
     /// What convolutions multiply: f32, or mixed (bfloat16, with sums and weights in f32).
     #[arg(long, value_parser = ["f32", "mixed"])]
     precision: Option<String>,
-    /// Begin as the generator of this model or run, of the same shape, instead of at random; the critics learn alone for
-    /// the first 100 steps (rest_steps).
+    /// Begin as the generator of this model or run (or of `knee`, which comes with the program), of the same shape, instead
+    /// of at random; the critics learn alone for the first 100 steps (rest_steps).
     #[arg(long, value_name = "RUN|MODEL")]
     from: Option<PathBuf>,
     /// Replace a setting: game.adam.rate=1e-4. May be given often.

@@ -102,3 +102,16 @@ fn a_sweep_trains_each_configuration_and_names_the_nearest() {
     lab.file("bad.toml", runs.replace("still", "a/b").as_bytes());
     assert!(lab.fail(1, &line.replace("sweep.toml", "bad.toml")).contains("cannot be a folder's name"));
 }
+
+#[test]
+fn the_model_that_comes_with_the_program_is_drawn_from_by_name() {
+    let lab = Fixture::new("the_model_that_comes_with_the_program_is");
+    lab.succeed("sample knee --out named --seeds 0-1");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/models/knee/model.safetensors");
+    lab.succeed(&format!("sample {file} --out read --seeds 0-1"));
+    assert_eq!(lab.files("named/images").len(), 2);
+    assert!(lab.files("named/images") == lab.files("read/images"));
+    // What the user calls so goes before.
+    std::fs::create_dir(lab.path("knee")).unwrap();
+    assert!(lab.fail(1, "sample knee --out other --seeds 0-1").contains("knee: neither a run nor a model"));
+}

@@ -15,6 +15,9 @@ use crate::parameters::{Parameters, values};
 use crate::settings::Settings;
 use crate::store::{self, Width};
 
+/// Models that come with the program, by name.
+const SHIPPED: [(&str, &[u8]); 1] = [("knee", include_bytes!("../../../models/knee/model.safetensors"))];
+
 /// The version of the file's meaning.
 const FORMAT: u32 = 1;
 
@@ -52,6 +55,8 @@ pub struct Model {
 
 /// A model's file, read and not yet built.
 pub(crate) struct Stored {
+    /// Where it was read, or the name of one that comes with the program.
+    path: PathBuf,
     pub(crate) parameters: Parameters,
     pub(crate) header: Header,
     /// SHA-256 of the file.
@@ -59,20 +64,26 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    fn read(file: &Path) -> Result<Self> {
-        let bytes = std::fs::read(file).map_err(Error::file(file))?;
-        let (parameters, header): (Parameters, Header) = store::parse(file, &bytes)?;
+    fn parse(path: PathBuf, bytes: &[u8]) -> Result<Self> {
+        let (parameters, header): (Parameters, Header) = store::parse(&path, bytes)?;
         if header.format != FORMAT {
             let reason = format!("model format {}, this version reads {FORMAT}", header.format);
-            return Err(Error::content(file, reason));
+            return Err(Error::content(&path, reason));
         }
-        let hash = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
-        Ok(Self { parameters, header, hash })
+        let hash = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+        Ok(Self { path, parameters, header, hash })
     }
 
-    /// Of a model file, or of the chosen one of a run's folder.
+    /// Of a model file, of the chosen one of a run's folder, or of a model that comes with the program; what lies at the path
+    /// goes before a name.
     pub(crate) fn find(path: &Path) -> Result<Self> {
-        Self::read(&find(path)?)
+        let named = SHIPPED.iter().find(|(name, _)| path == Path::new(name) && !path.exists());
+        if let Some((name, bytes)) = named {
+            return Self::parse(name.into(), bytes);
+        }
+        let file = find(path)?;
+        let bytes = std::fs::read(&file).map_err(Error::file(&file))?;
+        Self::parse(file, &bytes)
     }
 }
 
@@ -82,12 +93,11 @@ pub fn write(path: &Path, header: &Header, average: &Parameters) -> Result<()> {
 }
 
 impl Model {
-    /// Reads a model file, or the chosen one of a run's folder.
+    /// Reads a model file, the chosen one of a run's folder, or a model that comes with the program: `knee`.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = find(path)?;
-        let Stored { parameters, header, hash } = Stored::read(&file)?;
+        let Stored { path, parameters, header, hash } = Stored::find(path)?;
         let generator =
-            game::generator(&header.settings, &parameters).map_err(|reason| Error::content(&file, reason))?;
+            game::generator(&header.settings, &parameters).map_err(|reason| Error::content(&path, reason))?;
         Ok(Self { header, hash, generator })
     }
 
@@ -185,7 +195,7 @@ fn find(path: &Path) -> Result<PathBuf> {
     let reason = if path.join("config.toml").is_file() {
         "a run without a model yet; train it to its first snapshot (doppelray train COLLECTION --out RUN)"
     } else {
-        "neither a run nor a model file; give the folder that `doppelray train` made, or a .safetensors of one"
+        "neither a run nor a model file; give the folder that `doppelray train` made, a .safetensors of one, or `knee`"
     };
     Err(Error::content(path, reason))
 }
