@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use doppelray_images::Error;
 use doppelray_images::files::write_whole;
 use serde::Serialize;
 
@@ -12,8 +13,7 @@ use crate::sets::Set;
 
 /// Makes the folder, unless it holds something that is no proof.
 pub(crate) fn make(out: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(out)
-        .with_context(|| format!("{}: cannot be made; choose another --out", out.display()))?;
+    std::fs::create_dir_all(out).map_err(Error::unwritten(out))?;
     let mut entries = std::fs::read_dir(out).with_context(|| out.display().to_string())?;
     if !overview::is_proof(out) && entries.next().is_some() {
         bail!("{}: holds something that is not a proof; choose another --out", out.display());
@@ -25,11 +25,14 @@ pub(crate) fn make(out: &Path) -> anyhow::Result<()> {
 pub(crate) fn write(out: &Path, name: &str, report: &impl Serialize, page: &str) -> anyhow::Result<()> {
     let json = seal::sealed(report)?;
     for (ending, text) in [("json", json.as_str()), ("html", page)] {
-        let path = out.join(format!("{name}.{ending}"));
-        let written = write_whole(&path, |file| file.write_all(text.as_bytes()));
-        written.with_context(|| format!("{}: cannot be written", path.display()))?;
+        put(&out.join(format!("{name}.{ending}")), text)?;
     }
     Ok(())
+}
+
+/// Writes a file of text whole; where that fails, the error says the way out.
+pub(crate) fn put(path: &Path, text: &str) -> anyhow::Result<()> {
+    Ok(write_whole(path, |file| file.write_all(text.as_bytes())).map_err(Error::unwritten(path))?)
 }
 
 /// One of the sets that a report is about.

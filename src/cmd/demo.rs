@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 use clap::Args;
+use doppelray_images::Error;
 use serde::Serialize;
 
 use super::Common;
@@ -32,7 +33,7 @@ struct Report {
 impl Demo {
     pub(crate) fn run(self, common: Common) -> anyhow::Result<()> {
         let console = Console::new(common);
-        std::fs::create_dir_all(&self.out).with_context(|| format!("{}", self.out.display()))?;
+        std::fs::create_dir_all(&self.out).map_err(Error::unwritten(&self.out))?;
         let at = |name: &str| self.out.join(name).display().to_string();
         let time = format!("{}s", self.seconds);
         let steps = [

@@ -11,13 +11,13 @@ use clap::Args;
 use doppelray_gan::model::Model;
 use doppelray_gan::run::Record;
 use doppelray_images::Collection;
-use doppelray_images::files::write_whole;
 use doppelray_images::import;
 use doppelray_images::progress::Event;
 use serde::Serialize;
 
 use super::Common;
 use crate::console::Console;
+use crate::proof;
 use crate::report::collection::picture;
 use crate::report::html::run::Served;
 use crate::report::{film, html, overview, run};
@@ -109,8 +109,7 @@ impl Show {
 
     fn finish(&self, console: &Console, page: Page, shown: &impl Serialize) -> anyhow::Result<()> {
         let out = self.out.clone().unwrap_or(page.usual);
-        write_whole(&out, |file| file.write_all(page.html.as_bytes()))
-            .with_context(|| out.display().to_string())?;
+        proof::put(&out, &page.html)?;
         if self.open {
             browse(out.as_os_str())?;
         }

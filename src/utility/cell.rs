@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use doppelray_images::files::write_whole;
+use doppelray_images::Error;
 use doppelray_images::progress::{Event, Listener};
 use doppelray_measures::Features;
 use doppelray_measures::classify::{Example, GRADES, Lesson, Recipe, fit};
@@ -18,6 +18,7 @@ use super::draw::Pick;
 use super::features::{COPIES, Table};
 use super::material::Material;
 use super::plan::{Arm, Plan, Strategy};
+use crate::proof;
 use crate::spaces::Space;
 
 /// Images of the trial from which times are estimated.
@@ -126,7 +127,7 @@ impl Lab<'_> {
         listener: Listener,
     ) -> anyhow::Result<Vec<Done>> {
         let folder = self.cells();
-        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        std::fs::create_dir_all(&folder).map_err(Error::unwritten(&folder))?;
         listener(Event::Begin { task: "training", total: cells.len() as u64, unit: "cells" });
         let one = |cell: &Prepared| {
             let path = self.file(cell);
@@ -234,9 +235,7 @@ impl Lab<'_> {
             test: material.test.iter().map(judge).collect(),
             kept: if swaps { material.kept.iter().map(judge).collect() } else { Vec::new() },
         };
-        let text = serde_json::to_string(&done)?;
-        let written = write_whole(path, |file| file.write_all(text.as_bytes()));
-        written.with_context(|| format!("{}: cannot be written", path.display()))?;
+        proof::put(path, &serde_json::to_string(&done)?)?;
         Ok(done)
     }
 }

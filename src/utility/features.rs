@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
+use doppelray_images::Error;
 use doppelray_images::augment::Change;
 use doppelray_images::progress::{Event, Listener};
 use doppelray_measures::Features;
@@ -55,7 +56,7 @@ pub(crate) fn describe(
     folder: &Path,
     listener: Listener,
 ) -> anyhow::Result<Table> {
-    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    std::fs::create_dir_all(folder).map_err(Error::unwritten(folder))?;
     let mut store = Store::open(&folder.join(format!("{}.features", space.file_stem())), space.width())?;
     let jobs: Vec<Job> =
         needed.iter().flat_map(|(at, copies)| (0..=*copies).map(|copy| job(material, *at, copy))).collect();

@@ -37,6 +37,8 @@ fn a_wrong_folder_is_refused_with_status_1_and_the_mend() {
         ("train knees --out full", "is there already and is not a run"),
         ("sample knees --out fakes --seeds 0-1", "neither a run nor a model file"),
         ("import empty --out x", "no image"),
+        ("evaluate knees knees --out /proc/p", "mend the place or choose another"),
+        ("demo --out /proc/d", "mend the place or choose another"),
         ("phantom --out full --count 2 --size 32", "choose another --out"),
     ] {
         let said = lab.fail(1, line);

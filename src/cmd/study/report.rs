@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
-use doppelray_images::files::write_whole;
 use doppelray_images::{Depth, png};
 use doppelray_study::pixels::Pixels;
 use doppelray_study::{Store, Study, analysis, export};
 
 use crate::cmd::Common;
 use crate::console::Console;
+use crate::proof;
 use crate::report::{html, seal};
 
 /// Analyse an unblinded study: report.json, report.html and the data as CSV.
@@ -43,9 +42,7 @@ impl Report {
 }
 
 fn put(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
-    let path = folder.join(name);
-    write_whole(&path, |file| file.write_all(text.as_bytes()))
-        .with_context(|| format!("{}: cannot be written", path.display()))
+    proof::put(&folder.join(name), text)
 }
 
 /// An image for the page.
