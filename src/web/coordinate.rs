@@ -267,6 +267,9 @@ impl View<'_> {
 
     fn reminder(&self, title: &str) -> String {
         let words = self.words;
+        if self.late {
+            return format!("<p>{}</p>\n", escape(words.get("coordinate.reminder.late")));
+        }
         let date =
             if self.deadline.is_empty() { words.get("coordinate.reminder.soon") } else { &self.deadline };
         let text = words.fill("coordinate.reminder.text", &[("title", title), ("date", date)]);

@@ -27,7 +27,7 @@ impl FromRequestParts<State> for Wanted {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Self::Rejection> {
-        Ok(Self(session::language(parts, state)))
+        Ok(Self(session::language(&parts.headers, state)))
     }
 }
 

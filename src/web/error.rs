@@ -1,12 +1,14 @@
 //! What a browser is told when something cannot be done. Nothing here depends on an image.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use doppelray_study::Error;
 
+use super::messages::Language;
 use super::page;
-use crate::report::html::text::sentence;
 
 /// Why a request was not served.
 pub(crate) enum Trouble {
@@ -41,20 +43,6 @@ impl Trouble {
         }
     }
 
-    fn reason(&self) -> String {
-        match self {
-            Self::Missing => "There is nothing here.".to_owned(),
-            Self::Forged => "This page is out of date. Go back and load it again.".to_owned(),
-            Self::Hurried => "Too many requests. Wait a little and try again.".to_owned(),
-            Self::Study(Error::NoEntry) => "This link is not valid any more. Ask for another one.".to_owned(),
-            // Reasons of the database or a file are for the log, not for a browser.
-            Self::Study(Error::Database(_) | Error::Lost(_) | Error::File { .. } | Error::Images(_)) => {
-                "The server cannot keep this now. Nothing was saved; try again.".to_owned()
-            }
-            Self::Study(error) => sentence(&error.to_string()),
-        }
-    }
-
     /// What the browser is not told, for whoever runs the server.
     fn log(&self) {
         match self {
@@ -63,18 +51,44 @@ impl Trouble {
             _ => {}
         }
     }
-
-    /// For a script.
-    pub(crate) fn json(&self) -> Response {
-        self.log();
-        (self.status(), Json(serde_json::json!({ "reason": self.reason() }))).into_response()
-    }
 }
 
 impl IntoResponse for Trouble {
+    /// Without words: the guard, which knows the language, finds them by [`say`].
     fn into_response(self) -> Response {
         self.log();
-        (self.status(), Html(page::notice(&self.reason()))).into_response()
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+/// The same refusal in words: as JSON for a script, else as a page. Refusals of the framework are put into words by status.
+pub(crate) fn say(refusal: &Response, words: &Language, scripted: bool) -> Response {
+    let status = refusal.status();
+    let reason = match refusal.extensions().get::<Arc<Trouble>>().map(AsRef::as_ref) {
+        Some(Trouble::Study(Error::Late(date))) => words.fill("trouble.late", &[("date", date)]),
+        Some(Trouble::Study(Error::Frozen)) => words.get("trouble.closed").to_owned(),
+        _ => words.get(key(status)).to_owned(),
+    };
+    if scripted {
+        (status, Json(serde_json::json!({ "reason": reason }))).into_response()
+    } else {
+        (status, Html(page::notice(&reason, words))).into_response()
+    }
+}
+
+fn key(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => "trouble.missing",
+        StatusCode::FORBIDDEN => "trouble.forged",
+        StatusCode::TOO_MANY_REQUESTS => "trouble.hurried",
+        StatusCode::UNAUTHORIZED => "trouble.entry",
+        StatusCode::CONFLICT => "trouble.elsewhere",
+        StatusCode::PAYLOAD_TOO_LARGE => "trouble.long",
+        StatusCode::INSUFFICIENT_STORAGE => "trouble.full",
+        _ if status.is_client_error() => "trouble.invalid",
+        _ => "trouble.lost",
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use axum::extract::{ConnectInfo, Request, State as Shared};
+use axum::extract::{Request, State as Shared};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::error::Trouble;
+use super::error::{Trouble, say};
 use super::listen::Remote;
+use super::session::language;
 use super::state::State;
 
 /// The same on every answer, whatever it is about.
@@ -33,7 +34,7 @@ pub(crate) struct Peer(pub(crate) String);
 
 /// Lets a request through where it may come from, and dresses the answer.
 pub(crate) async fn guard(Shared(state): Shared<State>, mut request: Request, next: Next) -> Response {
-    let connected = request.extensions().get::<ConnectInfo<Remote>>().map(|c| c.0.0.ip());
+    let connected = request.extensions().get::<Remote>().map(|remote| remote.0.ip());
     let forwarded = request.headers().get("x-forwarded-for").and_then(|v| v.to_str().ok());
     // The last entry is the proxy's own; what stands before it anybody can write.
     let told = forwarded.and_then(|v| v.rsplit(',').next()).and_then(|v| v.trim().parse().ok());
@@ -41,7 +42,12 @@ pub(crate) async fn guard(Shared(state): Shared<State>, mut request: Request, ne
     request.extensions_mut().insert(Peer(peer.map(network).unwrap_or_default()));
     let ours =
         request.method() == Method::GET || request.method() == Method::HEAD || same_site(request.headers());
+    let wanted = language(request.headers(), &state);
+    let scripted = request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     let mut response = if ours { next.run(request).await } else { Trouble::Forged.into_response() };
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = say(&response, state.language(Some(&wanted)), scripted);
+    }
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }

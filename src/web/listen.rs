@@ -1,6 +1,6 @@
 //! The network: plain TCP, or TLS by rustls with a certificate that was given.
 
-use std::io;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,44 +8,46 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tower::ServiceExt;
 
-/// How long a browser may take to shake hands.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a browser may take to shake hands, to send a request's head, and to send the rest of it.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long what was begun may still take when the server is told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
-/// Connections that may wait to be served.
-const WAITING: usize = 64;
 
 /// A connection of either kind.
-pub(crate) trait Wire: AsyncRead + AsyncWrite {}
+trait Wire: AsyncRead + AsyncWrite {}
 impl<T: AsyncRead + AsyncWrite> Wire for T {}
 type Boxed = Box<dyn Wire + Send + Unpin>;
 
 /// An open port.
 pub(crate) struct Listening {
+    listener: TcpListener,
     address: SocketAddr,
-    accepted: mpsc::Receiver<(Boxed, SocketAddr)>,
+    tls: Option<TlsAcceptor>,
+    /// The longest wait for each part of a request.
+    pub(crate) patience: Duration,
 }
 
-/// Where a connection comes from.
+/// Where a request comes from.
 #[derive(Clone)]
 pub(crate) struct Remote(pub(crate) SocketAddr);
-
-impl Connected<IncomingStream<'_, Listening>> for Remote {
-    fn connect_info(stream: IncomingStream<'_, Listening>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
 
 impl Listening {
     /// Opens a port; with a certificate and its key (PEM files) it speaks TLS alone.
@@ -53,11 +55,9 @@ impl Listening {
         let tls = certificate.map(|[chain, key]| acceptor(chain, key)).transpose()?;
         let listener = TcpListener::bind(address)
             .await
-            .with_context(|| format!("{address}: cannot be listened on; choose another with --listen"))?;
+            .with_context(|| format!("{address}: cannot be listened on; choose another address or port"))?;
         let address = listener.local_addr()?;
-        let (send, accepted) = mpsc::channel(WAITING);
-        tokio::spawn(accept(listener, tls, send));
-        Ok(Self { address, accepted })
+        Ok(Self { listener, address, tls, patience: PATIENCE })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -65,40 +65,64 @@ impl Listening {
     }
 }
 
-/// Accepts for ever. Each handshake is a task of its own, so that a slow one holds up nobody.
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, send: mpsc::Sender<(Boxed, SocketAddr)>) {
+/// Serves until told to stop, then finishes what was begun and cuts off what does not end. Each connection is a task of its
+/// own, so that a slow one holds up nobody.
+pub(crate) async fn serve(router: Router, listening: Listening, stop: impl Future<Output = ()>) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(listening.patience);
+    let open = GracefulShutdown::new();
+    tokio::pin!(stop);
     loop {
-        let Ok((stream, from)) = listener.accept().await else {
+        let accepted = tokio::select! {
+            () = &mut stop => break,
+            accepted = listening.listener.accept() => accepted,
+        };
+        let Ok((stream, from)) = accepted else {
             // Out of file handles, for one: others may be given back meanwhile.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
         // Answers are small and must not wait for more; where it cannot be set they only wait.
         let _slower = stream.set_nodelay(true);
-        let Some(tls) = tls.clone() else {
-            if send.send((Box::new(stream), from)).await.is_err() {
-                return;
-            }
-            continue;
-        };
-        let send = send.clone();
+        let (router, patience) = (router.clone(), listening.patience);
+        let (http, tls, watcher) = (http.clone(), listening.tls.clone(), open.watcher());
         tokio::spawn(async move {
-            if let Some(stream) = shake_hands(tls, stream).await {
-                // The server is stopping.
-                let _stopped = send.send((stream, from)).await;
+            let stream = match tls {
+                Some(tls) => timeout(patience, shake_hands(&tls, stream)).await.ok().flatten(),
+                None => Some(Box::new(stream) as Boxed),
+            };
+            let Some(stream) = stream else { return };
+            let service = service_fn(|request| answer(router.clone(), from, patience, request));
+            if let Err(error) = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await {
+                tracing::debug!("a connection ended: {error}");
             }
         });
     }
+    drop(listening);
+    // Whatever is cut off was told nothing, and is sent again by whoever sent it.
+    let _cut_off = timeout(LAST_REQUESTS, open.shutdown()).await;
 }
 
-async fn shake_hands(tls: TlsAcceptor, stream: TcpStream) -> Option<Boxed> {
-    match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-        Ok(Ok(stream)) => Some(Box::new(stream)),
-        Ok(Err(error)) => {
+async fn answer(
+    router: Router,
+    from: SocketAddr,
+    patience: Duration,
+    mut request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    request.extensions_mut().insert(Remote(from));
+    match timeout(patience, router.oneshot(request.map(Body::new))).await {
+        Ok(answered) => answered,
+        Err(_) => Ok(StatusCode::REQUEST_TIMEOUT.into_response()),
+    }
+}
+
+async fn shake_hands(tls: &TlsAcceptor, stream: TcpStream) -> Option<Boxed> {
+    match tls.accept(stream).await {
+        Ok(stream) => Some(Box::new(stream)),
+        Err(error) => {
             tracing::debug!("no TLS: {error}");
             None
         }
-        Err(_) => None,
     }
 }
 
@@ -113,42 +137,4 @@ fn acceptor(chain: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
         .with_single_cert(certificates, private)
         .with_context(|| format!("{}: does not fit its key {}", chain.display(), key.display()))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-impl Listener for Listening {
-    type Io = Boxed;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.accepted.recv().await {
-            Some(accepted) => accepted,
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
-    }
-}
-
-/// Serves until told to stop, then finishes what was begun and cuts off what does not end.
-pub(crate) async fn serve(
-    router: Router,
-    listening: Listening,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let service = router.into_make_service_with_connect_info::<Remote>();
-    let (tell, stopping) = oneshot::channel();
-    let stop = async move {
-        stop.await;
-        // Whoever listens may have ended before.
-        let _ended = tell.send(());
-    };
-    let serving = axum::serve(listening, service).with_graceful_shutdown(stop);
-    let serving = tokio::spawn(serving.into_future());
-    let _told = stopping.await;
-    match tokio::time::timeout(LAST_REQUESTS, serving).await {
-        Ok(ended) => ended?,
-        Err(_) => Ok(()),
-    }
 }

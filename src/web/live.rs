@@ -3,12 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use axum::{Router, serve};
-use tokio::net::TcpListener;
+
+use super::listen::{Listening, serve};
 
 /// What is watched.
 pub(crate) trait Watched: Send + Sync + 'static {
@@ -47,13 +48,11 @@ pub(crate) async fn watch(
     port: u16,
     ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    ready(listener.local_addr()?);
-    let stop = async {
-        // Without a handler Ctrl-C ends the process all the same.
-        let _ = tokio::signal::ctrl_c().await;
-    };
-    Ok(serve(listener, app(watched)).with_graceful_shutdown(stop).await?)
+    let listening = Listening::open((Ipv4Addr::LOCALHOST, port).into(), None).await?;
+    ready(listening.address());
+    // Without a handler Ctrl-C ends the process all the same.
+    serve(app(watched), listening, async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -55,13 +55,8 @@ pub(crate) fn foot(state: &State, language: &Language) -> String {
     format!("<footer>{contact}<span>{others}</span></footer>\n")
 }
 
-/// A page of a heading and a text, for those without a session.
-pub(crate) fn notice(text: &str) -> String {
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{0}</title>\n\
-         <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"/assets/style.css\">\n</head>\n\
-         <body class=\"quiet\">\n<main><h1>{0}</h1></main>\n</body>\n</html>\n",
-        escape(text)
-    )
+/// A page of one sentence, for those who cannot have what they asked for.
+pub(crate) fn notice(text: &str, language: &Language) -> String {
+    let body = format!("<main><h1>{}</h1></main>\n", escape(text));
+    Page { title: text, class: "quiet", attributes: String::new(), scripts: &[], body }.draw(language)
 }

@@ -159,7 +159,7 @@ impl FromRequest<State> for Body {
 
     async fn from_request(request: axum::extract::Request, state: &State) -> Result<Self, Response> {
         let bytes = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
-        let unread = |_| Trouble::Study(Error::Invalid("the answer cannot be read")).json();
+        let unread = |_| Trouble::Study(Error::Invalid("the answer cannot be read")).into_response();
         serde_json::from_slice(&bytes).map(Self).map_err(unread)
     }
 }
@@ -170,12 +170,11 @@ pub(crate) async fn answer(
     reader: Result<Reader, Trouble>,
     body: Result<Body, Response>,
 ) -> Response {
-    let taken = match (reader, body) {
-        (Ok(reader), Ok(body)) => take(&state, &reader, body.0).await,
-        (Err(trouble), _) => Err(trouble),
-        (_, Err(response)) => return response,
-    };
-    taken.map_or_else(|trouble| trouble.json(), |told| Json(told).into_response())
+    match (reader, body) {
+        (Ok(reader), Ok(body)) => take(&state, &reader, body.0).await.map(Json).into_response(),
+        (Err(trouble), _) => trouble.into_response(),
+        (_, Err(unread)) => unread,
+    }
 }
 
 async fn take(state: &State, reader: &Reader, sent: Sent) -> Result<Told, Trouble> {

@@ -1,6 +1,7 @@
 //! Who asks: the person of the session's cookie, and their language.
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 use axum::http::request::Parts;
 use doppelray_study::Error;
@@ -39,7 +40,7 @@ impl Session {
     }
 
     fn of(parts: &Parts, state: &State) -> Result<Self, Trouble> {
-        let secret = cookie(parts, SESSION).ok_or(Error::NoEntry)?;
+        let secret = cookie(&parts.headers, SESSION).ok_or(Error::NoEntry)?;
         let now = state.now();
         let form_key = form_key(&secret);
         // Before its rate: sessions that do not exist must not take the places of those that do.
@@ -47,7 +48,7 @@ impl Session {
         if !state.sessions().take(&form_key, now) {
             return Err(Trouble::Hurried);
         }
-        Ok(Self { person, form_key, language: language(parts, state) })
+        Ok(Self { person, form_key, language: language(&parts.headers, state) })
     }
 }
 
@@ -78,15 +79,15 @@ impl FromRequestParts<State> for Coordinator {
 }
 
 /// The language that was chosen, or the first of the browser's that we have; empty where there is neither.
-pub(crate) fn language(parts: &Parts, state: &State) -> String {
-    let header = parts.headers.get("accept-language").and_then(|v| v.to_str().ok()).unwrap_or_default();
+pub(crate) fn language(headers: &HeaderMap, state: &State) -> String {
+    let header = headers.get("accept-language").and_then(|v| v.to_str().ok()).unwrap_or_default();
     let accepted = header.split(',').filter_map(|one| one.split([';', '-']).next());
-    let mut wanted = cookie(parts, LANGUAGE).into_iter().chain(accepted.map(|code| code.trim().to_owned()));
+    let mut wanted = cookie(headers, LANGUAGE).into_iter().chain(accepted.map(|code| code.trim().to_owned()));
     wanted.find(|code| state.speaks(code)).unwrap_or_default()
 }
 
-fn cookie(parts: &Parts, name: &str) -> Option<String> {
-    let all = parts.headers.get_all(COOKIE).iter().filter_map(|v| v.to_str().ok());
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let all = headers.get_all(COOKIE).iter().filter_map(|v| v.to_str().ok());
     let mut pairs = all.flat_map(|v| v.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
 }

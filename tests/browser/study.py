@@ -152,6 +152,7 @@ def keyboard_answer(page, digits):
 
 
 def keyboard_only(browser, study):
+    answered = study.answers()
     with browser_page(browser, viewport=LAPTOP) as page:
         page.goto(study.invite())
         press_start(page, "button")
@@ -181,13 +182,15 @@ def keyboard_only(browser, study):
                     press_start(page)
                     ready(page)
         page.wait_for_selector("text=Thank you")
-    assert study.answers() == 4 * COUNT, study.answers()
+    assert study.answers() == answered + 4 * COUNT, study.answers()
 
 
 def touch(browser, study):
     before = study.answers()
-    with browser_page(browser, viewport=TABLET, has_touch=True, device_scale_factor=2) as page:
+    with browser_page(browser, viewport=TABLET, has_touch=True, device_scale_factor=2, color_scheme="dark") as page:
         begin(page, study.invite())
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).slice(0, 3).map(Number)")
+        assert max(background) < 64, f"a dark room keeps a dark page, not {background}"
         canvas = page.locator("canvas").bounding_box()
         x, y = canvas["x"] + canvas["width"] / 2, canvas["y"] + canvas["height"] / 2
         still = drawn(page)
@@ -247,6 +250,15 @@ def through_examples(page):
     finish_stretch(page, one)
     page.locator("#start").click()
     ready(page)
+
+
+def second_window(page, study):
+    """Another window of the same browser, at the same place."""
+    other = page.context.new_page()
+    other.goto(study.base + "/read")
+    other.locator("#start").click()
+    ready(other)
+    return other
 
 
 def progress(page):
@@ -318,10 +330,7 @@ def two_tabs_offline(browser, study):
     with browser_page(browser, viewport=LAPTOP) as one:
         begin(one, study.invite())
         through_examples(one)
-        two = one.context.new_page()
-        two.goto(study.base + "/read")
-        two.locator("#start").click()
-        ready(two)
+        two = second_window(one, study)
         for page in (one, two):
             page.wait_for_timeout(500)
         one.context.set_offline(True)
@@ -345,10 +354,7 @@ def two_tabs(browser, study):
         link = study.invite()
         begin(one, link)
         through_examples(one)
-        two = one.context.new_page()
-        two.goto(study.base + "/read")
-        two.locator("#start").click()
-        ready(two)
+        two = second_window(one, study)
         answer_grade(one, 0)
         until(lambda: study.answers() == before + 1, "the first window's answer arrives")
         answer_grade(two, 4)
@@ -417,6 +423,7 @@ def finnish(browser, study):
 
 
 def pairs(browser, study):
+    before = study.answers()
     with browser_page(browser, viewport=LAPTOP) as page:
         begin(page, study.invite())
         finish_stretch(page, lambda p: keyboard_answer(p, "14"))
@@ -424,7 +431,7 @@ def pairs(browser, study):
         ready(page)
         finish_stretch(page, lambda p: keyboard_answer(p, "24"))
         page.wait_for_selector("text=Thank you")
-    assert study.answers() == COUNT
+    assert study.answers() == before + COUNT
 
 
 def coordinate(browser, study):

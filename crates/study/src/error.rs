@@ -17,7 +17,7 @@ pub enum Error {
         reason: String,
     },
     /// The database failed.
-    #[error("the study's database: {0}; if it comes again, put back a backup")]
+    #[error("study.db: {0}; if it comes again, put the last `doppelray study backup` in its place")]
     Database(rusqlite::Error),
     /// No room is left to keep an answer.
     #[error("the disk is full: nothing was saved; free some space, then send it again")]

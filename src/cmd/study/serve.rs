@@ -61,7 +61,7 @@ impl Serve {
             self.study.display(),
             listening.address()
         ));
-        serve(app(state), listening, stopped()).await?;
+        serve(app(state), listening, stopped()).await;
         Ok(())
     }
 }

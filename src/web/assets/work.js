@@ -59,7 +59,7 @@
           tell(words.full);
           throw new Error("full");
         }
-        if (status === 429 || status >= 500) throw new Error("later");
+        if (status === 408 || status === 429 || status >= 500) throw new Error("later");
         // Out, closed, or past the last day: what waits stays here until it is taken again.
         if (status === 401 || status === 410) return location.reload();
         if (status === 403) {

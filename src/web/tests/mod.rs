@@ -4,5 +4,5 @@ mod blinding;
 mod bounds;
 mod fixture;
 mod reading;
+mod socket;
 mod timing;
-mod tls;

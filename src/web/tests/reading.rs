@@ -166,6 +166,32 @@ async fn pages_speak_the_language_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn refusals_speak_the_language_that_is_asked_for_as_a_page_or_to_a_script() {
+    let site = Site::new(Design::Grading, 6);
+    let ask = async |path: &str, language: &str| {
+        let request = Request::get(path).header("accept-language", language).body(Body::empty()).unwrap();
+        site.send(request).await
+    };
+    let page = ask("/nothing", "fi").await;
+    assert_eq!(page.status, StatusCode::NOT_FOUND);
+    assert!(page.text().contains("lang=\"fi\"") && page.text().contains("Täällä ei ole mitään."));
+    assert!(ask("/", "fi-FI").await.text().contains("Tämä linkki ei ole enää voimassa."));
+    assert!(ask("/", "en").await.text().contains("This link is not valid any more."));
+
+    let mut reader = site.enter(Role::Reader).await;
+    reader.consent().await;
+    let setup = reader.setup().await.unwrap();
+    reader.cookie += "; language=fi";
+    let ahead = reader.answer(&setup, 3, "far-ahead").await;
+    assert_eq!(ahead.status, StatusCode::CONFLICT);
+    assert!(ahead.json()["reason"].as_str().unwrap().starts_with("Tämä on jo tehty"), "{}", ahead.text());
+    // The framework's own refusal: a form without its field.
+    let unread = reader.post("/consent", "agree=yes").await;
+    assert_eq!(unread.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(unread.text().contains("Lähetetty tieto on puutteellinen"), "{}", unread.text());
+}
+
+#[tokio::test]
 async fn an_answer_is_on_the_disk_when_it_is_confirmed() {
     let site = Site::new(Design::Grading, 6);
     let reader = site.enter(Role::Reader).await;

@@ -1,7 +1,8 @@
-//! The site over TLS, with a certificate that the test makes for itself.
+//! The site on a socket: over TLS, with a certificate that the test makes for itself, and with those who never end a request.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use doppelray_images::files::write_whole;
 use doppelray_study::design::Design;
@@ -77,7 +78,33 @@ async fn pages_come_over_tls_alone_and_to_those_who_trust_the_certificate() {
         browser(mine_again).connect(name(), TcpStream::connect(address).await.unwrap()).await.unwrap();
     slow.write_all(b"POST /enter HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\ns").await.unwrap();
     stop.send(()).unwrap();
-    server.await.unwrap().unwrap();
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_come_to_its_end_is_cut_off_and_others_are_served() {
+    let site = Site::new(Design::Grading, 4);
+    let mut listening = Listening::open("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
+    listening.patience = Duration::from_millis(300);
+    let address = listening.address();
+    let server = tokio::spawn(serve(site.app.clone(), listening, std::future::pending()));
+    let ask = async |request: &[u8]| {
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        connection.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let head = ask(b"GET / HTTP/1.1\r\nhost: loc");
+    let body = ask(
+        b"POST /enter HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+                     content-length: 99\r\n\r\ns",
+    );
+    let (head, body, whole) = tokio::join!(head, body, ask(QUESTION));
+    assert!(head.is_empty() || head.starts_with("HTTP/1.1 408"), "{head}");
+    assert!(body.starts_with("HTTP/1.1 408"), "{body}");
+    assert!(whole.starts_with("HTTP/1.1 200"), "{whole}");
+    server.abort();
 }
 
 #[tokio::test]
