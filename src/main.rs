@@ -2,6 +2,7 @@
 
 mod anatomy;
 mod audit;
+mod classifier;
 mod cmd;
 mod console;
 mod memory;
@@ -10,6 +11,7 @@ mod pixels;
 mod proof;
 mod release;
 mod report;
+mod saliency;
 mod sets;
 mod spaces;
 mod utility;

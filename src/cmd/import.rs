@@ -279,6 +279,7 @@ impl Import {
             look,
             depth: self.bits,
             refusals: if self.strict { Refusals::Fatal } else { Refusals::LeftOut },
+            ungraded: false,
             about,
         })
     }

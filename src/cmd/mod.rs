@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, each with its arguments and its `run`.
 
 mod audit;
+mod classify;
 mod demo;
 mod evaluate;
 mod import;
@@ -47,6 +48,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Audit(audit::Audit),
     Utility(utility::Utility),
+    Classify(classify::Classify),
     Release(release::Release),
     Verify(verify::Verify),
     Show(show::Show),
@@ -65,6 +67,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Evaluate(command) => command.run(common),
         Command::Audit(command) => command.run(common),
         Command::Utility(command) => command.run(common),
+        Command::Classify(command) => command.run(common),
         Command::Release(command) => command.run(common),
         Command::Verify(command) => command.run(common),
         Command::Show(command) => command.run(common),

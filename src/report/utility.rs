@@ -7,6 +7,7 @@ use doppelray_measures::estimate::Estimate;
 use serde::Serialize;
 
 use super::evaluate::FileHash;
+use crate::saliency::Map;
 use crate::utility::{Arm, Plan, Trained};
 
 /// `PROOF/utility.json`.
@@ -22,7 +23,7 @@ pub(crate) struct Utility {
     pub(crate) synthetic: Source,
     /// The real images that tested.
     pub(crate) test: Tests,
-    /// The real images that chose the penalty and the temperature.
+    /// The real images that chose the penalty (of networks the step) and the temperature.
     pub(crate) val: Tests,
     pub(crate) space: Described,
     pub(crate) plan: Plan,
@@ -36,6 +37,10 @@ pub(crate) struct Utility {
     pub(crate) contrasts: Vec<Difference>,
     /// Trained and tested on real and synthetic images.
     pub(crate) swaps: Vec<Swap>,
+    /// Of each task the classifier that was best on the images that choose.
+    pub(crate) classifiers: Vec<Best>,
+    /// Where those look on some of the test images.
+    pub(crate) looks: Vec<Look>,
     /// Of the resampling; a plan has its own for training.
     pub(crate) seed: u64,
     /// doppelray's.
@@ -131,6 +136,29 @@ pub(crate) struct Difference {
     pub(crate) claim: Claim,
     /// The difference in every figure; claims are made about `metric` alone.
     pub(crate) figures: BTreeMap<String, Contrast>,
+}
+
+/// A classifier that is left for use.
+#[derive(Debug, Serialize)]
+pub(crate) struct Best {
+    pub(crate) task: Task,
+    /// Below the proof folder.
+    pub(crate) file: String,
+    pub(crate) learned_from: String,
+    /// Negative log-likelihood an image that chooses.
+    pub(crate) val_loss: f64,
+}
+
+/// Where a classifier looks on one image.
+#[derive(Debug, Serialize)]
+pub(crate) struct Look {
+    pub(crate) task: Task,
+    /// Below the collection of real images.
+    pub(crate) file: String,
+    pub(crate) grade: u8,
+    pub(crate) answer: usize,
+    /// What the answer's log-odds lose where a cover stands, row by row.
+    pub(crate) map: Map,
 }
 
 /// Trained on real or synthetic images (first letter pair), tested on real or synthetic ones (second).

@@ -1,36 +1,32 @@
-//! The cells: each one training with a file of its own, so that an interrupted plan goes on with the next.
+//! The cells: each one training with files of its own, so that an interrupted plan goes on with the next.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
+use doppelray_gan::classifier::{About, Kept};
 use doppelray_images::Error;
+use doppelray_images::look::Look;
 use doppelray_images::progress::{Event, Listener};
-use doppelray_measures::Features;
-use doppelray_measures::classify::{Example, GRADES, Lesson, Recipe, fit};
-use doppelray_measures::rng::{Purpose, stream};
+use doppelray_measures::classify::GRADES;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::draw::Pick;
-use super::features::{COPIES, Table};
+use super::draw::{Draw, Pick};
+use super::features::COPIES;
+use super::learner::{Learned, Learner, Lesson};
 use super::material::Material;
 use super::plan::{Arm, Plan, Strategy};
 use crate::proof;
-use crate::spaces::Space;
-
-/// Images of the trial from which times are estimated.
-const TRIED: usize = 64;
-/// Steps that a descent usually takes.
-const USUAL: usize = 60;
 
 /// What all cells share.
 pub(crate) struct Lab<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) material: &'a Material,
-    pub(crate) space: &'a Space,
+    pub(crate) learner: &'a dyn Learner,
     /// Where files of features and cells stand.
     pub(crate) folder: PathBuf,
 }
@@ -51,13 +47,16 @@ pub(crate) struct Trained {
     pub(crate) subjects: usize,
     pub(crate) real_images: usize,
     pub(crate) synthetic_images: usize,
-    /// The penalty that was best by the choosing images.
-    pub(crate) penalty: f64,
-    /// Steps of the descents of all penalties, and whether each came to the bottom.
+    /// The penalty that was best by the choosing images, of a head.
+    pub(crate) penalty: Option<f64>,
+    /// Steps of the descents of all penalties, and whether each came to the bottom; of a network the step at which it was
+    /// best, and whether it ended before it ran out of steps.
     pub(crate) steps: usize,
     pub(crate) converged: bool,
     pub(crate) temperature: f64,
     pub(crate) val_loss: f64,
+    /// The classifier's file, below the proof folder.
+    pub(crate) classifier: String,
 }
 
 /// A cell that was trained and has judged.
@@ -76,12 +75,11 @@ pub(crate) struct Done {
 struct Identity<'a> {
     arm: Arm,
     seed: u64,
-    training: &'a Recipe,
+    learner: String,
     real: String,
     synthetic: String,
     test: &'a str,
     val: &'a str,
-    space: String,
     copies: usize,
     version: &'static str,
 }
@@ -119,66 +117,49 @@ impl Lab<'_> {
         Ok(needed)
     }
 
-    /// Trains what is missing, cells in parallel, and reads the others.
-    pub(crate) fn run(
-        &self,
-        cells: &[Prepared],
-        table: &Table,
-        listener: Listener,
-    ) -> anyhow::Result<Vec<Done>> {
+    /// Does once what all cells need.
+    pub(crate) fn get_ready(&self, needed: &BTreeMap<u32, usize>, listener: Listener) -> anyhow::Result<()> {
         let folder = self.cells();
-        std::fs::create_dir_all(&folder).map_err(Error::unwritten(&folder))?;
-        listener(Event::Begin { task: "training", total: cells.len() as u64, unit: "cells" });
-        let one = |cell: &Prepared| {
+        fs::create_dir_all(&folder).map_err(Error::unwritten(&folder))?;
+        self.learner.get_ready(self, needed, listener)
+    }
+
+    /// About how long describing so many images and training so many cells takes here.
+    pub(crate) fn estimate(&self, images: usize, cells: &[Prepared]) -> anyhow::Result<Duration> {
+        self.learner.estimate(self, images, cells)
+    }
+
+    /// Trains what is missing and reads the others.
+    pub(crate) fn run(&self, cells: &[Prepared], listener: Listener) -> anyhow::Result<Vec<Done>> {
+        let side_by_side = self.learner.side_by_side();
+        let outer: Listener = if side_by_side { listener } else { &|_| {} };
+        outer(Event::Begin { task: "training", total: cells.len() as u64, unit: "cells" });
+        let one = |(at, cell): (usize, &Prepared)| {
             let path = self.file(cell);
             let done = match path.is_file() {
                 true => read(&path)?,
-                false => self.train(cell, table, &path)?,
+                false => {
+                    if !side_by_side {
+                        let arm = cell.arm.in_words();
+                        listener(Event::Note(format!(
+                            "cell {} of {}: {arm}, seed {}",
+                            at + 1,
+                            cells.len(),
+                            cell.seed
+                        )));
+                    }
+                    self.train(cell, &path, listener)?
+                }
             };
-            listener(Event::Advance(1));
+            outer(Event::Advance(1));
             Ok(done)
         };
-        let done = cells.par_iter().map(one).collect();
-        listener(Event::End);
-        done
-    }
-
-    /// About how long describing so many images and training so many cells takes here, from a short trial of both.
-    pub(crate) fn estimate(&self, images: usize, cells: &[Prepared]) -> anyhow::Result<Duration> {
-        let threads = rayon::current_num_threads() as f64;
-        let began = Instant::now();
-        let trial = &self.material.test[..self.material.test.len().min(4)];
-        for pick in trial {
-            let (collection, row) = self.material.picture(pick.at);
-            self.space.describe(&collection.load(row)?);
-        }
-        let describing = began.elapsed().as_secs_f64() / trial.len() as f64 * images as f64;
-        let training = self.step()?.as_secs_f64() * self.steps(cells)?;
-        Ok(Duration::from_secs_f64((describing + training) / threads))
-    }
-
-    /// How long a step of a descent takes for one image and output.
-    fn step(&self) -> anyhow::Result<Duration> {
-        let (width, task) = (self.space.width(), self.plan.tasks[0]);
-        let noise = stream(0, Purpose::UtilityTrial, 0).normals(TRIED * width);
-        let features = Features::new(width, noise)?;
-        let example = |row: usize| Example { row: row as u32, grade: (row % GRADES) as u8 };
-        let phases = [(0..TRIED).map(example).collect::<Vec<_>>()];
-        let lesson = Lesson { features: &features, phases: &phases, val: &phases[0][..GRADES], copies: 1 };
-        let recipe = Recipe { penalties: vec![1e-3], ..self.plan.training.clone() };
-        let began = Instant::now();
-        let steps = fit(task, &recipe, &lesson).steps.max(1);
-        Ok(began.elapsed() / (steps * TRIED * task.outputs()) as u32)
-    }
-
-    /// Steps that the cells will about take, each once for every image and output.
-    fn steps(&self, cells: &[Prepared]) -> anyhow::Result<f64> {
-        let one = |cell: &Prepared| {
-            let draw = self.material.stock.draw(&cell.arm, cell.seed)?;
-            let images = (draw.real.len() + draw.synthetic.len()) * copies(&cell.arm);
-            anyhow::Ok((images * cell.arm.task.outputs() * self.plan.training.penalties.len() * USUAL) as f64)
+        let done = match side_by_side {
+            true => cells.par_iter().enumerate().map(one).collect(),
+            false => cells.iter().enumerate().map(one).collect(),
         };
-        cells.iter().map(one).sum()
+        outer(Event::End);
+        done
     }
 
     fn cells(&self) -> PathBuf {
@@ -191,12 +172,11 @@ impl Lab<'_> {
         let identity = Identity {
             arm: cell.arm,
             seed: cell.seed,
-            training: &self.plan.training,
+            learner: self.learner.identity(),
             real: material.real.hash(),
             synthetic: material.synthetic.hash(),
             test: &material.test_split,
             val: &material.val_rule,
-            space: self.space.file_stem(),
             copies: COPIES,
             version: env!("CARGO_PKG_VERSION"),
         };
@@ -205,48 +185,72 @@ impl Lab<'_> {
         self.cells().join(format!("{hash}.json"))
     }
 
-    fn train(&self, cell: &Prepared, table: &Table, path: &Path) -> anyhow::Result<Done> {
+    fn train(&self, cell: &Prepared, path: &Path, listener: Listener) -> anyhow::Result<Done> {
         let (material, arm) = (self.material, cell.arm);
         let draw = material.stock.draw(&arm, cell.seed)?;
-        let phases: Vec<Vec<Example>> =
-            draw.phases(arm.strategy).iter().map(|picks| table.examples(picks)).collect();
-        let val = table.examples(&material.val);
-        let lesson = Lesson { features: &table.features, phases: &phases, val: &val, copies: copies(&arm) };
-        let grader = fit(arm.task, &self.plan.training, &lesson);
-        let judge = |pick: &Pick| {
-            let row = table.example(pick).row as usize;
-            grader.judge(table.features.row(row)).map(|p| p as f32)
-        };
         let swaps = arm.is_real_only() || arm.strategy == Strategy::Synthetic;
-        let trained = Trained {
-            arm,
-            seed: cell.seed,
-            subjects: draw.subjects,
-            real_images: draw.real.len(),
-            synthetic_images: draw.synthetic.len(),
-            penalty: grader.penalty,
-            steps: grader.steps,
-            converged: grader.converged,
-            temperature: grader.temperature,
-            val_loss: grader.val_loss,
-        };
+        let kept: &[Pick] = if swaps { &material.kept } else { &[] };
+        let judged = [&material.test, kept].concat();
+        let folder = path.with_extension("");
+        let lesson = Lesson { cell, draw: &draw, judged: &judged, folder: &folder };
+        let learned = self.learner.train(self, &lesson, listener)?;
+        let classifier = self.keep(cell, &learned, &path.with_extension("safetensors"))?;
+        let (test, kept) = learned.judged.split_at(material.test.len());
         let done = Done {
-            trained,
-            test: material.test.iter().map(judge).collect(),
-            kept: if swaps { material.kept.iter().map(judge).collect() } else { Vec::new() },
+            trained: trained(cell, &draw, &learned, classifier),
+            test: test.to_vec(),
+            kept: kept.to_vec(),
         };
         proof::put(path, &serde_json::to_string(&done)?)?;
+        if folder.is_dir() {
+            fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        }
         Ok(done)
+    }
+
+    /// Writes the classifier, and names its file below the proof folder.
+    fn keep(&self, cell: &Prepared, learned: &Learned, path: &Path) -> anyhow::Result<String> {
+        let real = self.material.real.about();
+        let look = Look::of(&real.settings).map_err(anyhow::Error::msg);
+        let about = About {
+            task: cell.arm.task,
+            temperature: learned.temperature,
+            basis: learned.basis.clone(),
+            size: real.size,
+            look: look.with_context(|| self.material.real.root().display().to_string())?.settings(),
+            learned_from: format!("{}, seed {}", cell.arm.in_words(), cell.seed),
+            collections: [self.material.real.hash(), self.material.synthetic.hash()],
+            made_by: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        Kept { about, parameters: learned.parameters.clone() }.write(path)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(format!("utility/cells/{name}"))
+    }
+}
+
+fn trained(cell: &Prepared, draw: &Draw, learned: &Learned, classifier: String) -> Trained {
+    Trained {
+        arm: cell.arm,
+        seed: cell.seed,
+        subjects: draw.subjects,
+        real_images: draw.real.len(),
+        synthetic_images: draw.synthetic.len(),
+        penalty: learned.penalty,
+        steps: learned.steps,
+        converged: learned.converged,
+        temperature: learned.temperature,
+        val_loss: learned.val_loss,
+        classifier,
     }
 }
 
 /// Rows of the table that an image is learned from as.
-fn copies(arm: &Arm) -> usize {
+pub(super) fn copies(arm: &Arm) -> usize {
     if arm.augment { COPIES + 1 } else { 1 }
 }
 
 fn read(path: &Path) -> anyhow::Result<Done> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
     serde_json::from_str(&text)
         .with_context(|| format!("{}: is damaged; delete it, and the cell is trained again", path.display()))
 }

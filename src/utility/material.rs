@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use doppelray_images::collection::Kind;
-use doppelray_images::{Collection, Row};
+use doppelray_images::{Collection, Image, Row};
 use doppelray_measures::classify::GRADES;
 use doppelray_measures::rng::{Purpose, stream};
 
@@ -100,6 +100,12 @@ impl Material {
             bail!("{}: holds no graded image; sample with --grades", choice.synthetic.display());
         }
         Ok(())
+    }
+
+    /// A picture's image.
+    pub(crate) fn image(&self, pick: &Pick) -> doppelray_images::Result<Image> {
+        let (collection, row) = self.picture(pick.at);
+        collection.load(row)
     }
 
     /// The collection and row of a picture.

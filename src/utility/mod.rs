@@ -7,16 +7,20 @@ mod analysis;
 mod cell;
 mod draw;
 mod features;
+mod heads;
 mod leak;
+mod learner;
 mod material;
 mod plan;
 mod store;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 pub(crate) use analysis::{Findings, RESAMPLING, analyse};
-pub(crate) use cell::{Lab, Trained};
+pub(crate) use cell::{Done, Lab, Trained};
 pub(crate) use draw::Pick;
-pub(crate) use features::describe;
+pub(crate) use heads::Heads;
 pub(crate) use material::{Choice, Material};
 pub(crate) use plan::{Arm, Plan, Strategy};
+pub(crate) use whole::Whole;

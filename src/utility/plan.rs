@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
+use doppelray_gan::classifier;
 use doppelray_measures::classify::{METRICS, Recipe, Task};
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +30,12 @@ pub(crate) struct Plan {
     /// The figure that claims are made about.
     #[serde(default = "accuracy")]
     pub(crate) primary: String,
-    /// How each cell is trained.
-    pub(crate) training: Recipe,
+    /// How each cell's head is trained on features; this or `whole`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) training: Option<Recipe>,
+    /// How each cell's network is trained, all its layers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) whole: Option<classifier::Recipe>,
     /// Each is the product of its lists. The arm without synthetic images at the same real data is added where it lacks.
     pub(crate) arms: Vec<Arms>,
 }
@@ -145,7 +150,6 @@ impl Plan {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        let t = &self.training;
         let rules = [
             (!self.tasks.is_empty(), "tasks: name binary, grades or ordinal"),
             (!self.seeds.is_empty(), "seeds: name at least one; claims need two, five are usual"),
@@ -153,18 +157,13 @@ impl Plan {
             (!self.augment.is_empty(), "augment: false, true, or both"),
             (!self.arms.is_empty(), "arms: there is none, so nothing would be compared"),
             (METRICS.contains(&self.primary.as_str()), "primary: one of the figures, such as accuracy"),
-            ((10..=10_000).contains(&t.steps), "training.steps: 10..=10000"),
-            ((1..=100).contains(&t.penalties.len()), "training.penalties: 1 to 100 of them"),
-            (
-                t.penalties.iter().all(|p| (1e-6..=1e6).contains(p)),
-                "training.penalties: each 0.000001 to 1000000",
-            ),
-            (
-                t.penalties.windows(2).all(|pair| pair[0] > pair[1]),
-                "training.penalties: from large to small, each once",
-            ),
+            (self.training.is_some() != self.whole.is_some(), "training or whole: one of these tables"),
         ];
-        if let Some((_, rule)) = rules.iter().find(|(holds, _)| !holds) {
+        let rules = rules
+            .into_iter()
+            .chain(self.training.iter().flat_map(head_rules))
+            .chain(self.whole.iter().flat_map(whole_rules));
+        if let Some((_, rule)) = rules.into_iter().find(|(holds, _)| !holds) {
             bail!("{rule}");
         }
         self.arms.iter().enumerate().try_for_each(|(at, arms)| {
@@ -201,6 +200,35 @@ impl Plan {
     pub(crate) fn primary(&self) -> usize {
         METRICS.iter().position(|name| *name == self.primary).unwrap_or(0)
     }
+}
+
+/// What holds of the training of heads.
+fn head_rules(t: &Recipe) -> Vec<(bool, &'static str)> {
+    vec![
+        ((10..=10_000).contains(&t.steps), "training.steps: 10..=10000"),
+        ((1..=100).contains(&t.penalties.len()), "training.penalties: 1 to 100 of them"),
+        (
+            t.penalties.iter().all(|p| (1e-6..=1e6).contains(p)),
+            "training.penalties: each 0.000001 to 1000000",
+        ),
+        (
+            t.penalties.windows(2).all(|pair| pair[0] > pair[1]),
+            "training.penalties: from large to small, each once",
+        ),
+    ]
+}
+
+/// What holds of the training of whole networks.
+fn whole_rules(t: &classifier::Recipe) -> Vec<(bool, &'static str)> {
+    vec![
+        (t.rate > 0.0 && t.rate < 1.0, "whole.rate: between 0 and 1"),
+        ((1e-6..=1.0).contains(&t.lowest), "whole.lowest: 0.000001 to 1"),
+        ((0.0..1.0).contains(&t.decay), "whole.decay: 0 to below 1"),
+        ((1..=512).contains(&t.batch), "whole.batch: 1 to 512"),
+        ((1..=1_000_000).contains(&t.steps), "whole.steps: 1 to 1000000"),
+        ((1..=t.steps).contains(&t.check), "whole.check: 1 to the number of steps"),
+        (t.patience > 0, "whole.patience: 1 or more"),
+    ]
 }
 
 fn all_differ(seeds: &[u64]) -> bool {
@@ -265,6 +293,7 @@ mod tests {
         Plan::parse(DEFAULT).unwrap();
         let paper = Plan::parse(include_str!("../../plans/paper.toml")).unwrap();
         assert!(paper.arms().len() > 20);
+        Plan::parse(include_str!("../../plans/whole.toml")).unwrap();
     }
 
     #[test]

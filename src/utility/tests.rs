@@ -8,7 +8,7 @@ use doppelray_images::{Collection, Depth, Row, phantom_collection};
 use doppelray_measures::rng::{Purpose, stream};
 
 use super::plan::Plan;
-use super::{Choice, Findings, Lab, Material, analyse, describe};
+use super::{Choice, Findings, Heads, Lab, Material, analyse};
 use crate::report::utility::Claim;
 use crate::spaces::Space;
 
@@ -67,11 +67,11 @@ impl Clinic {
         let choice = Choice { real: &real, synthetic: &synthetic, trained_on: None, test: None };
         let material = Material::open(&choice).unwrap();
         let (plan, space) = (Plan::parse(plan).unwrap(), Space::bank());
-        let folder = self.path("proof");
-        let lab = Lab { plan: &plan, material: &material, space: &space, folder };
+        let learner = Heads::new(&space, plan.training.as_ref().unwrap());
+        let lab = Lab { plan: &plan, material: &material, learner: &learner, folder: self.path("proof") };
         let cells = lab.prepare().unwrap();
-        let table = describe(&material, &lab.needed(&cells).unwrap(), &space, &lab.folder, &silent).unwrap();
-        analyse(&plan, &material, lab.run(&cells, &table, &silent).unwrap())
+        lab.get_ready(&lab.needed(&cells).unwrap(), &silent).unwrap();
+        analyse(&plan, &material, lab.run(&cells, &silent).unwrap())
     }
 }
 
@@ -80,7 +80,7 @@ fn plan(seeds: [u64; 2], arms: &str) -> String {
     let seeds: Vec<u64> = (seeds[0]..seeds[1]).collect();
     format!(
         "tasks = [\"binary\", \"ordinal\"]\nseeds = {seeds:?}\n[training]\nsteps = 100\n\
-         penalties = [10.0, 1.0, 0.1, 0.03, 0.01, 0.003, 0.001]\nweighting = \"none\"\n[[arms]]\n{arms}"
+         penalties = [10.0, 1.0, 0.1, 0.01]\nweighting = \"none\"\n[[arms]]\n{arms}"
     )
 }
 
@@ -148,7 +148,8 @@ fn an_interrupted_plan_goes_on_with_the_cells_that_lack_and_ends_the_same() {
     let text = |findings: &Findings| serde_json::to_string(&(&findings.cells, &findings.contrasts)).unwrap();
     let whole = text(&clinic.experiment("good", &arms));
     let cells = files(&clinic.path("proof/cells"));
-    assert_eq!(cells.len(), 8);
+    // A judgement and a classifier each.
+    assert_eq!(cells.len(), 16);
     cells.iter().step_by(3).for_each(|cell| std::fs::remove_file(cell).unwrap());
     let features = clinic.path("proof/bank-1.features");
     let bytes = std::fs::read(&features).unwrap();

@@ -1,6 +1,7 @@
 //! Journeys through the binary.
 
 mod audit;
+mod classify;
 mod dicom;
 mod evaluate;
 mod fixture;

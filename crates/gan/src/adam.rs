@@ -56,18 +56,38 @@ impl Adam {
 
     /// The module after one step down the gradients. Parameters without a gradient stay as they are.
     pub fn step<M: Module>(&mut self, config: AdamConfig, module: M, gradients: &Gradients) -> M {
+        self.paced_step(config, &Pace { share: &|_| 1.0, decay: 0.0 }, module, gradients)
+    }
+
+    /// The same, each parameter at its own pace.
+    pub(crate) fn paced_step<M: Module>(
+        &mut self,
+        config: AdamConfig,
+        pace: &Pace,
+        module: M,
+        gradients: &Gradients,
+    ) -> M {
         self.steps += 1;
         let correction = |beta: f32| 1.0 - f64::from(beta).powf(self.steps as f64) as f32;
         let AdamConfig { rate, beta_1, beta_2 } = config;
         let corrections = [correction(beta_1), correction(beta_2)];
         let rule = AdamRule { rate, betas: [beta_1, beta_2], corrections, epsilon: EPSILON };
-        module.map(&mut Step { path: Path::default(), rule, state: self, gradients })
+        module.map(&mut Step { path: Path::default(), rule, pace, state: self, gradients })
     }
+}
+
+/// How fast parameters move, by path.
+pub(crate) struct Pace<'a> {
+    /// What the step size is multiplied by.
+    pub(crate) share: &'a dyn Fn(&str) -> f32,
+    /// What a step of full size takes off every value, as a share of it and of the step size (Loshchilov and Hutter 2019).
+    pub(crate) decay: f32,
 }
 
 struct Step<'a> {
     path: Path,
     rule: AdamRule,
+    pace: &'a Pace<'a>,
     state: &'a mut Adam,
     gradients: &'a Gradients,
 }
@@ -85,11 +105,15 @@ impl ModuleMapper for Step<'_> {
         let tensor = plain(param.val());
         let zeros = || Array { shape: tensor.dims().to_vec(), values: vec![0.0; gradient.len()] };
         let name = self.path.join();
+        let rule = AdamRule { rate: self.rule.rate * (self.pace.share)(&name), ..self.rule };
         let first = self.state.first.entry(name.clone()).or_insert_with(zeros);
         let second = self.state.second.entry(name).or_insert_with(zeros);
         let mut weights = values(tensor.clone());
+        if self.pace.decay > 0.0 {
+            weights.iter_mut().for_each(|w| *w *= 1.0 - rule.rate * self.pace.decay);
+        }
         let state = AdamState { values: &mut weights, first: &mut first.values, second: &mut second.values };
-        passes::adam_step(self.rule, &gradient, state).expect("a gradient has its parameter's shape");
+        passes::adam_step(rule, &gradient, state).expect("a gradient has its parameter's shape");
         replace(param, weights)
     }
 }

@@ -3,6 +3,7 @@
 pub mod adam;
 pub mod checkpoint;
 mod choice;
+pub mod classifier;
 mod data;
 pub mod describer;
 pub mod error;

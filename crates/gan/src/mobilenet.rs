@@ -14,8 +14,8 @@ use crate::pretrained::{Conv, DEVIATION, MEAN, SIDE, Weights, means, read};
 /// Features an image.
 pub const WIDTH: usize = 1280;
 
-/// Rows of table 2: expansion, output channels, repetitions, and the first one's stride.
-const STAGES: [[usize; 4]; 7] = [
+/// Rows of table 2 of the paper: expansion, output channels, repetitions, and the first one's stride.
+pub(crate) const STAGES: [[usize; 4]; 7] = [
     [1, 16, 1, 1],
     [6, 24, 2, 2],
     [6, 32, 3, 2],

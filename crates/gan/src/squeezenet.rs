@@ -27,6 +27,9 @@ pub(crate) const FIRES: [(usize, [usize; 3]); 8] = [
     (12, [512, 64, 256]),
 ];
 
+/// Fire modules that a pooling stands before.
+pub(crate) const POOLED: [usize; 3] = [3, 6, 9];
+
 /// The network without its classifier.
 #[derive(Debug)]
 pub struct SqueezeNet {
@@ -105,7 +108,7 @@ impl Fire {
     fn read(weights: &Weights, at: usize, [inputs, squeezed, expanded]: [usize; 3]) -> Result<Self> {
         let conv = |part: &str, shape| weights.conv(&format!("features.{at}.{part}"), shape);
         Ok(Self {
-            pooled: [3, 6, 9].contains(&at),
+            pooled: POOLED.contains(&at),
             squeeze: conv("squeeze", [squeezed, inputs, 1, 1])?,
             narrow: conv("expand1x1", [expanded, squeezed, 1, 1])?,
             wide: conv("expand3x3", [expanded, squeezed, 3, 3])?,

@@ -131,6 +131,18 @@ pub fn encode(image: &Image, out: &mut dyn Write) -> std::io::Result<()> {
     Ok(writer.finish()?)
 }
 
+/// The bytes of a colour PNG, red, green and blue pixel by pixel.
+pub fn encode_rgb(width: u32, height: u32, rgb: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, width, height);
+    encoder.set_color(ColorType::Rgb);
+    encoder.set_depth(BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(rgb)?;
+    writer.finish()?;
+    Ok(bytes)
+}
+
 /// Milliseconds a frame of an animation stays.
 const FRAME: u16 = 80;
 

@@ -87,6 +87,10 @@ pub enum Purpose {
     UtilityAugment = 74,
     /// Which synthetic images are kept for testing; index = the grade.
     UtilityHoldout = 75,
+    /// Initial weights of a classifier; index = the parameter's position.
+    ClassifierWeights = 76,
+    /// Which images make up a batch of a classifier's training, and how each is changed; index = the phase and step.
+    ClassifierBatch = 77,
     /// The patterns of the watermark; index = what is drawn of them. Its seed is always 0: the mark is the same everywhere.
     Watermark = 63,
     /// The order of images over the shards of a package; index = always 0.

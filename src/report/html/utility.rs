@@ -7,15 +7,18 @@ use doppelray_measures::estimate::Estimate;
 
 use super::bands::{Axis, Labels, Series, curves};
 use super::shell::{figure, page, paragraph, section, table};
-use super::text::{count, escape};
+use super::text::{count, escape, png_address};
 use crate::report::answer::{level, name, signed};
-use crate::report::utility::{ArmReport, Claim, Difference, Source, Swap, Tests, Utility};
+use crate::report::utility::{ArmReport, Claim, Difference, Look, Source, Swap, Tests, Utility};
 use crate::utility::Strategy;
 
 const DASH: &str = "\u{2013}";
 
-/// Draws the page from the report.
-pub(crate) fn draw(report: &Utility) -> String {
+/// Draws the page from the report; `film` gives the PNG of an image that was looked at.
+pub(crate) fn draw(
+    report: &Utility,
+    film: &dyn Fn(&Look) -> anyhow::Result<Vec<u8>>,
+) -> anyhow::Result<String> {
     let mut body = summary(report);
     for task in &report.plan.tasks {
         body += &section(heading(*task), &answers(report, *task));
@@ -25,9 +28,42 @@ pub(crate) fn draw(report: &Utility) -> String {
     if !report.swaps.is_empty() {
         body += &section("Trained on one, tested on the other", &swaps(report));
     }
+    body += &section("Where the best classifiers look", &looks(report, film)?);
     body += &section("What may be concluded, and what not", &conclusions(report));
     body += &section("What made this", &provenance(report));
-    page("utility", &report.answer, &body)
+    Ok(page("utility", &report.answer, &body))
+}
+
+/// A row of test images for each task, coloured by what its best classifier's answer rests on.
+fn looks(report: &Utility, film: &dyn Fn(&Look) -> anyhow::Result<Vec<u8>>) -> anyhow::Result<String> {
+    let mut out = String::new();
+    for best in &report.classifiers {
+        let mut films = String::new();
+        for look in report.looks.iter().filter(|look| look.task == best.task) {
+            let right = best.task.class(look.grade) == look.answer;
+            let said = format!(
+                "grade {}, answered {}{}",
+                look.grade,
+                answer(best.task, look.answer),
+                if right { "" } else { " (wrong)" }
+            );
+            let address = png_address(&film(look)?);
+            films += &format!("<img src=\"{address}\" alt=\"{said}\" title=\"{said}\">\n");
+        }
+        let said = format!("{}: learned from {}.", heading(best.task), best.learned_from);
+        out += &format!("{}<div class=\"films\">\n{films}</div>\n", paragraph("", &said));
+    }
+    let note = "One test image of each grade, drawn by lot. Red: covering this part takes the most from the answer; blue: covering it adds. A classifier \
+                that looks at the joint is red there; one that is red at the border has learned what the films have, not what the knees have. \
+                The classifiers stand beside this page, for `doppelray classify`.";
+    Ok(out + &paragraph("note", note))
+}
+
+fn answer(task: Task, answer: usize) -> String {
+    match task {
+        Task::Binary => ["0\u{2013}1", "2\u{2013}4"][answer].to_owned(),
+        _ => answer.to_string(),
+    }
 }
 
 fn heading(task: Task) -> &'static str {
@@ -46,7 +82,7 @@ fn summary(report: &Utility) -> String {
     };
     let set = |source: &Source| format!("{} ({} images)", source.title, count(source.count));
     let sets = format!(
-        "Real: {}. Synthetic: {}. Tested on {}. Penalty and temperature chosen by {}.",
+        "Real: {}. Synthetic: {}. Tested on {}. What was best, and the temperature, were chosen by {}.",
         set(&report.real),
         set(&report.synthetic),
         grades(&report.test),
@@ -273,21 +309,73 @@ fn swaps(report: &Utility) -> String {
     table(&head, &report.swaps.iter().flat_map(rows).collect::<Vec<_>>()) + &paragraph("note", note)
 }
 
+/// The paper's two findings beside what was found here, where the plan asks the same.
+fn paper(report: &Utility) -> String {
+    let ours = |belongs: &dyn Fn(&Difference) -> bool| {
+        let found =
+            report.contrasts.iter().filter(|d| d.arm.task == Task::Binary && !d.arm.augment && belongs(d));
+        let found = found.min_by(|a, b| a.arm.real_fraction.total_cmp(&b.arm.real_fraction));
+        found.and_then(|d| Some((d, d.figures.get("accuracy")?))).map(|(d, c)| {
+            let [value, low, high] = [c.value, c.low, c.high].map(|v| signed("accuracy", v));
+            format!(
+                "{value} <span class=\"interval\">{low} to {high}</span><span class=\"below\">{}</span>",
+                escape(&d.name)
+            )
+        })
+    };
+    let added = ours(&|d| {
+        d.arm.strategy == Strategy::Mix && d.arm.synthetic_fraction > 0.0 && d.arm.replaced_fraction == 0.0
+    });
+    let replaced = ours(&|d| {
+        d.arm.real_fraction == 1.0 && d.arm.replaced_fraction == 1.0 && d.arm.synthetic_fraction == 0.0
+    });
+    let rows = [
+        ("Synthetic images added where real ones are few", "better", added),
+        ("All real images replaced", "\u{2212}3.79 points", replaced),
+    ];
+    let rows: Vec<Vec<String>> = rows
+        .into_iter()
+        .filter_map(|(what, theirs, ours)| Some(vec![what.to_owned(), theirs.to_owned(), ours?]))
+        .collect();
+    let head =
+        ["Accuracy, grades 0\u{2013}1 against 2\u{2013}4", "Prezja et al. 2022", "here"].map(str::to_owned);
+    if rows.is_empty() { String::new() } else { table(&head, &rows) }
+}
+
+/// How arms were kept equal, and what was trained.
+fn training(report: &Utility) -> (String, String) {
+    let (width, name) = (report.space.width, &report.space.name);
+    match (&report.plan.training, &report.plan.whole) {
+        (Some(t), _) => (
+            format!(
+                "Every arm was trained to the end: its loss is convex, and was brought to its minimum for each of the same {} penalties, at most \
+                 {} steps each, by whole passes. Which penalty, the same real images chose for every arm, and they calibrated it. So no arm is \
+                 ahead by its rate, its number of steps or the order of its images.",
+                t.penalties.len(),
+                t.steps
+            ),
+            format!(
+                "The network was frozen: a linear head learned on its {width} numbers an image ({name}). What synthetic images do to a network \
+                 that is trained whole is another question, which a plan with a table [whole] asks."
+            ),
+        ),
+        (None, Some(t)) => (
+            format!(
+                "Every arm had the same budget: at most {} steps of {} images, looked at every {} steps by the same real images, which chose the \
+                 best step and calibrated it; a phase ended after {} looks without improvement.",
+                t.steps, t.batch, t.check, t.patience
+            ),
+            format!(
+                "The network ({name}) was trained whole, from the same weights in every arm; only its head began at random."
+            ),
+        ),
+        (None, None) => Default::default(),
+    }
+}
+
 /// What holds beyond this experiment, and what does not; the paper beside it.
 fn conclusions(report: &Utility) -> String {
-    let t = &report.plan.training;
-    let budget = format!(
-        "Every arm was trained to the end: its loss is convex, and was brought to its minimum for each of the same {} penalties, at most \
-         {} steps each, by whole passes. Which penalty, the same real images chose for every arm, and they calibrated it. So no arm is \
-         ahead by its rate, its number of steps or the order of its images.",
-        t.penalties.len(),
-        t.steps
-    );
-    let about = format!(
-        "The network was frozen: a linear head learned on its {} numbers an image ({}). What synthetic images do to a network that is \
-         trained whole is another question.",
-        report.space.width, report.space.name
-    );
+    let (budget, about) = training(report);
     [
         budget.as_str(),
         about.as_str(),
@@ -303,6 +391,7 @@ fn conclusions(report: &Utility) -> String {
     ]
     .map(|text| paragraph("", text))
     .concat()
+        + &paper(report)
 }
 
 /// Inputs with their hashes, settings, version, command.
@@ -313,15 +402,21 @@ fn provenance(report: &Utility) -> String {
     rows.extend(
         report.space.weights.iter().map(|w| vec![escape(&report.space.name), code(&w.file), code(&w.sha256)]),
     );
-    let t = &report.plan.training;
+    let how = match (&report.plan.training, &report.plan.whole) {
+        (Some(t), _) => format!(
+            "L-BFGS, at most {} steps for each penalty of {:?}; class weights: {:?}",
+            t.steps, t.penalties, t.weighting
+        ),
+        (None, Some(t)) => format!(
+            "Adam, {} steps of {} images at most, rate {} in the head and {} of it at the image, decay {}; class weights: {:?}",
+            t.steps, t.batch, t.rate, t.lowest, t.decay, t.weighting
+        ),
+        (None, None) => String::new(),
+    };
     let settings = format!(
-        "{} cells. {} L-BFGS, at most {} steps for each penalty of {:?}; class weights: {:?}. Intervals: 1000 resampled sets of test \
-         subjects. doppelray {}.",
+        "{} cells. {} {how}. Intervals: 1000 resampled sets of test subjects. doppelray {}.",
         report.cells.len(),
         report.space.about,
-        t.steps,
-        t.penalties,
-        t.weighting,
         report.version
     );
     format!("<p>{}</p>\n", code(&report.command))

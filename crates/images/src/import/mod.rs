@@ -59,6 +59,8 @@ pub struct Plan {
     pub depth: Option<Depth>,
     /// What happens when files are refused.
     pub refusals: Refusals,
+    /// Whether images of which nothing says a grade are taken, as those of DICOM always are.
+    pub ungraded: bool,
     /// The collection to be; its depth is replaced by the one above, and its settings get the hash of the inputs.
     pub about: About,
 }

@@ -226,6 +226,7 @@ fn describe(
             (Ok(known), _) => known,
             // A DICOM file says whose it is, and waits for its grade.
             (Err(_), Some(_)) => Known::default(),
+            (Err(_), None) if plan.ungraded => Known::default(),
             (Err(why), None) => return Err(why),
         },
     };

@@ -52,6 +52,7 @@ impl Folder {
             look: Look::default(),
             depth: Some(Depth::Sixteen),
             refusals: Refusals::LeftOut,
+            ungraded: false,
             about: About {
                 kind: Kind::Real,
                 title: "t".into(),
@@ -167,8 +168,8 @@ fn every_kind_of_bad_file_is_refused_with_its_reason_and_strict_makes_nothing() 
     f.file("src/1/1002L.png", b"text");
     f.file("src/1/1003L.png", &fs::read(f.path("src/1/1000L.png")).unwrap()[..40]);
     f.file("src/1/1004L.tif", b"II*");
-    f.file("src/1005L.png", &fs::read(f.path("src/1/1000L.png")).unwrap());
-    f.file("src/left/1006L.png", &fs::read(f.path("src/1/1000L.png")).unwrap());
+    f.image("src/1005L.png", 20);
+    f.image("src/left/1006L.png", 30);
     let (collection, report) = f.run(&f.plan("70/10/20")).unwrap();
     assert_eq!((collection.rows().len(), report.refused, report.read), (1, 6, 1));
     for (name, reason) in [
@@ -182,6 +183,9 @@ fn every_kind_of_bad_file_is_refused_with_its_reason_and_strict_makes_nothing() 
         let account = report.files.iter().find(|a| a.file.ends_with(name)).unwrap();
         assert!(account.detail.contains(reason), "{account:?}");
     }
+    let free = Plan { ungraded: true, ..f.plan("0/0/100") };
+    let (all, _) = run(&free, &f.path("free"), &silent).unwrap();
+    assert_eq!(all.rows().iter().filter(|row| row.grade.is_none()).count(), 2);
     let strict = Plan { refusals: Refusals::Fatal, ..f.plan("70/10/20") };
     let message = run(&strict, &f.path("strict"), &silent).unwrap_err().to_string();
     assert!(message.contains("6 files cannot be used"), "{message}");

@@ -103,6 +103,23 @@ impl Look {
         settings.extend(self.crop.map(|side| ("crop".to_owned(), i64::from(side).into())));
         settings
     }
+
+    /// The look of a collection's settings, as [`Self::settings`] gives them; other keys are passed over.
+    pub fn of(settings: &toml::Table) -> Result<Self, String> {
+        fn word<T: FromStr<Err = String> + Default>(settings: &toml::Table, key: &str) -> Result<T, String> {
+            let text = settings.get(key).map(|value| value.as_str().ok_or(format!("{key} is no text")));
+            text.transpose()?.map_or_else(|| Ok(T::default()), |text| text.parse())
+        }
+        let mirror = settings.get("mirror").and_then(toml::Value::as_str).map(str::parse).transpose()?;
+        let crop = settings.get("crop").and_then(toml::Value::as_integer);
+        Ok(Self {
+            borders: word(settings, "borders")?,
+            crop: crop.map(u32::try_from).transpose().map_err(|_| "crop is out of range")?,
+            polarity: word(settings, "polarity")?,
+            equalize: word(settings, "equalize")?,
+            mirror,
+        })
+    }
 }
 
 impl Done {
@@ -188,6 +205,22 @@ mod tests {
         let (seen, done) = look.apply(padded, Some(Side::Left));
         assert_eq!(done.flags().collect::<Vec<_>>(), ["borders", "inverted"]);
         assert_eq!(seen, film);
+    }
+
+    #[test]
+    fn a_look_reads_back_from_its_settings() {
+        let all = Look {
+            borders: Borders::Cut,
+            crop: Some(210),
+            polarity: Polarity::Auto,
+            equalize: "percentile".parse().unwrap(),
+            mirror: Some(Side::Right),
+        };
+        for look in [Look::default(), all] {
+            assert_eq!(Look::of(&look.settings()), Ok(look));
+        }
+        let wrong = toml::Table::from_iter([("polarity".to_owned(), "off".into())]);
+        assert!(Look::of(&wrong).unwrap_err().contains("`off` is neither"));
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub fn fit(task: Task, recipe: &Recipe, lesson: &Lesson) -> Grader {
     let zeros = vec![0.0; task.outputs() * (lesson.features.width() + 1)];
     let (mut anchor, mut best, mut steps, mut converged) = (zeros, None::<Grader>, 0, true);
     for examples in lesson.phases {
-        let weights = weights(task, recipe.weighting, examples);
+        let weights = recipe.weighting.weights(task, examples);
         let mut slope = Slope {
             task,
             features: lesson.features,
@@ -118,21 +118,24 @@ pub fn fit(task: Task, recipe: &Recipe, lesson: &Lesson) -> Grader {
         anchor = kept;
     }
     let best = best.expect("penalties are there");
-    Grader { temperature: calibrate(&best, lesson), steps, converged, ..best }
+    let temperature = calibrate(task, &best.said(lesson.features, lesson.val));
+    Grader { temperature, steps, converged, ..best }
 }
 
-/// The weight of each class.
-fn weights(task: Task, weighting: Weighting, examples: &[Example]) -> [f32; GRADES] {
-    let mut counts = [0.0; GRADES];
-    examples.iter().for_each(|e| counts[task.class(e.grade)] += 1.0);
-    let power = match weighting {
-        Weighting::None => 0.0,
-        Weighting::Root => -0.5,
-        Weighting::Full => -1.0,
-    };
-    let raw = counts.map(|n: f64| if n > 0.0 { libm::pow(n, power) } else { 0.0 });
-    let mean = counts.iter().zip(raw).map(|(n, w)| n * w).sum::<f64>() / examples.len() as f64;
-    raw.map(|w| (w / mean) as f32)
+impl Weighting {
+    /// The weight of each class among these images.
+    pub fn weights(self, task: Task, examples: &[Example]) -> [f32; GRADES] {
+        let mut counts = [0.0; GRADES];
+        examples.iter().for_each(|e| counts[task.class(e.grade)] += 1.0);
+        let power = match self {
+            Self::None => 0.0,
+            Self::Root => -0.5,
+            Self::Full => -1.0,
+        };
+        let raw = counts.map(|n: f64| if n > 0.0 { libm::pow(n, power) } else { 0.0 });
+        let mean = counts.iter().zip(raw).map(|(n, w)| n * w).sum::<f64>() / examples.len() as f64;
+        raw.map(|w| (w / mean) as f32)
+    }
 }
 
 /// The mean loss of the images of a phase and the penalty, as a function of the scaled weights.
@@ -168,7 +171,7 @@ impl Slope<'_> {
             converged: true,
             val_loss: 0.0,
         };
-        Grader { val_loss: plain.loss(self.features, val, 1.0), ..plain }
+        Grader { val_loss: likelihood(task, &plain.said(self.features, val), 1.0), ..plain }
     }
 
     /// The loss of one row, its part of the gradient added to `sums`.
@@ -220,34 +223,62 @@ impl Valley for Slope<'_> {
 }
 
 impl Grader {
-    /// Probabilities of the answers for a described image.
-    pub fn judge(&self, row: &[f32]) -> [f64; GRADES] {
-        self.at(row, self.temperature)
+    /// A head of these weights, as [`Self::weights`] gives them; nothing where their number does not fit.
+    pub fn of(task: Task, width: usize, weights: Vec<f32>, temperature: f64) -> Option<Self> {
+        let whole = weights.len() == task.outputs() * (width + 1);
+        let head = || Self {
+            task,
+            width,
+            weights,
+            temperature,
+            penalty: f64::NAN,
+            steps: 0,
+            converged: true,
+            val_loss: f64::NAN,
+        };
+        whole.then(head)
     }
 
-    fn at(&self, row: &[f32], temperature: f64) -> [f64; GRADES] {
+    /// Weights of the features and a bias, output after output.
+    pub fn weights(&self) -> &[f32] {
+        &self.weights
+    }
+
+    /// Probabilities of the answers for a described image.
+    pub fn judge(&self, row: &[f32]) -> [f64; GRADES] {
+        self.task.probabilities(&self.outputs(row), self.temperature)
+    }
+
+    fn outputs(&self, row: &[f32]) -> [f32; GRADES] {
         let mut outputs = [0.0; GRADES];
         for (output, weights) in outputs.iter_mut().zip(self.weights.chunks_exact(self.width + 1)) {
             *output = dot(&weights[..self.width], row) + weights[self.width];
         }
-        self.task.probabilities(&outputs, temperature)
+        outputs
     }
 
-    /// Negative log-likelihood an image.
-    fn loss(&self, features: &Features, examples: &[Example], temperature: f64) -> f64 {
-        let of = |e: &Example| {
-            let p = self.at(features.row(e.row as usize), temperature);
-            -libm::log(p[self.task.class(e.grade)].max(1e-300))
-        };
-        examples.iter().map(of).sum::<f64>() / examples.len() as f64
+    /// What it says of described images, beside their grades.
+    fn said(&self, features: &Features, examples: &[Example]) -> Vec<Said> {
+        examples.iter().map(|e| (self.outputs(features.row(e.row as usize)), e.grade)).collect()
     }
 }
 
-/// The temperature (Guo et al. 2017) that makes the validation set likeliest, between 1/20 and 20: by golden section on its
-/// logarithm, in which the loss has one valley.
-fn calibrate(grader: &Grader, lesson: &Lesson) -> f64 {
+/// A head's outputs for an image (unused ones 0), and its grade.
+pub type Said = ([f32; GRADES], u8);
+
+/// Negative log-likelihood an image, outputs divided by `temperature`.
+pub fn likelihood(task: Task, said: &[Said], temperature: f64) -> f64 {
+    let of = |(outputs, grade): &Said| {
+        -libm::log(task.probabilities(outputs, temperature)[task.class(*grade)].max(1e-300))
+    };
+    said.iter().map(of).sum::<f64>() / said.len() as f64
+}
+
+/// The temperature (Guo et al. 2017) that makes what was said of a validation set likeliest, between 1/20 and 20: by golden
+/// section on its logarithm, in which the loss has one valley.
+pub fn calibrate(task: Task, said: &[Said]) -> f64 {
     const GOLDEN: f64 = 0.618_033_988_749_895;
-    let loss = |t: f64| grader.loss(lesson.features, lesson.val, libm::exp(t));
+    let loss = |t: f64| likelihood(task, said, libm::exp(t));
     let (mut low, mut high) = (-3.0, 3.0);
     for _ in 0..24 {
         let reach = GOLDEN * (high - low);
@@ -404,9 +435,9 @@ mod tests {
     fn full_weighting_makes_a_rare_grade_count_as_much_as_a_frequent_one() {
         let examples: Vec<Example> =
             (0..100).map(|row| Example { row, grade: if row < 90 { 0 } else { 4 } }).collect();
-        let [w0, w1, ..] = weights(Task::Binary, Weighting::Full, &examples);
+        let [w0, w1, ..] = Weighting::Full.weights(Task::Binary, &examples);
         assert!((90.0 * w0 - 50.0).abs() < 1e-3 && (10.0 * w1 - 50.0).abs() < 1e-3, "{w0} {w1}");
-        assert_eq!(weights(Task::Binary, Weighting::None, &examples)[..2], [1.0, 1.0]);
+        assert_eq!(Weighting::None.weights(Task::Binary, &examples)[..2], [1.0, 1.0]);
     }
 
     #[test]
@@ -417,6 +448,7 @@ mod tests {
         let mut grader = fit(Task::Binary, &recipe(), &lesson);
         let before = grader.temperature;
         grader.weights.iter_mut().for_each(|w| *w *= 5.0);
-        assert!((calibrate(&grader, &lesson) / before / 5.0 - 1.0).abs() < 1e-3);
+        let hotter = calibrate(Task::Binary, &grader.said(&features, lesson.val));
+        assert!((hotter / before / 5.0 - 1.0).abs() < 1e-3);
     }
 }

@@ -9,6 +9,6 @@ mod scale;
 mod task;
 
 pub use contrast::{Contrast, contrast, holm};
-pub use fit::{Example, Grader, Lesson, Recipe, Weighting, fit};
+pub use fit::{Example, Grader, Lesson, Recipe, Said, Weighting, calibrate, fit, likelihood};
 pub use judged::{Figures, Judged, METRICS, Resampled};
 pub use task::{DISEASED, GRADES, Task};
