@@ -1,6 +1,7 @@
 //! doppelray: train on your X-rays, share their doubles.
 
 mod anatomy;
+mod archives;
 mod audit;
 mod classifier;
 mod cmd;

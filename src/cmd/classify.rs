@@ -7,7 +7,7 @@ use clap::Args;
 use doppelray_gan::classifier::About;
 use doppelray_images::collection::{About as Collected, Kind};
 use doppelray_images::files::write_whole;
-use doppelray_images::import::{self, Columns, Lookalikes, Pattern, Plan, Refusals, Subjects};
+use doppelray_images::import::{self, Columns, Lookalikes, Pattern, Plan, Refusals, Source, Subjects};
 use doppelray_images::look::Look;
 use doppelray_images::progress::Event;
 use doppelray_images::text::Text;
@@ -165,7 +165,7 @@ impl Classify {
             .into());
         }
         let plan = Plan {
-            sources: self.images.clone(),
+            sources: self.images.iter().cloned().map(Source::Path).collect(),
             labels: None,
             columns: Columns::default(),
             pattern: Pattern::default(),

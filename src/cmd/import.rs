@@ -15,6 +15,7 @@ use doppelray_images::text::Text;
 use doppelray_images::{Depth, Row, Side};
 
 use super::Common;
+use crate::archives::{self, Archives, Typed};
 use crate::console::{Console, Usage};
 
 /// Read graded X-rays (DICOM, PNG, JPEG) into a collection.
@@ -32,9 +33,16 @@ use crate::console::{Console, Usage};
     interrupted goes on when the same command is typed again.\n\n\
     DICOM needs no folders: subject and side are in its header, and a table may go by study (study_uid), accession or \
     subject in place of file. Without a grade an image stands under `ungraded`.\n  \
-    doppelray import export.zip --labels reads.csv --new-key lab.key --out knees")]
+    doppelray import export.zip --labels reads.csv --new-key lab.key --out knees\n\n\
+    A running archive stands in place of a folder, by its address: by DICOMweb, by DIMSE, or for whatever is sent to us. \
+    What comes waits on the disk sealed by a key that is in memory alone, and nobody's name is written.\n  \
+    doppelray import 'https://pacs/dicom-web/studies?StudyDate=20240101-&ModalitiesInStudy=DX' --login pacs.login \
+    --key lab.key --labels reads.csv --out knees\n  \
+    doppelray import 'dicom://PACS@10.0.0.7:104?StudyDate=20240101-&Modality=DX' --key lab.key --out knees\n  \
+    doppelray import receive://DOPPELRAY@0.0.0.0:11112 --patience 600 --key lab.key --out knees")]
 pub(crate) struct Import {
-    /// Folders or zips of images, DICOMDIR files, or single images.
+    /// Folders or zips of images, DICOMDIR files, single images, or addresses of archives: https://HOST/PATH/studies?QUERY
+    /// (or /series, /instances), dicom://AE@HOST:PORT?QUERY, receive://AE@HOST:PORT.
     #[arg(required = true, value_name = "SRC")]
     sources: Vec<PathBuf>,
     /// The collection to make.
@@ -112,6 +120,8 @@ pub(crate) struct Import {
     /// A statement of where they come from.
     #[arg(long, default_value = "", hide_default_value = true)]
     source: String,
+    #[command(flatten)]
+    archives: Archives,
 }
 
 /// Whose names leave the lab.
@@ -123,9 +133,10 @@ struct Names {
     /// The same, by a key that is made now, in a new file for its owner alone.
     #[arg(long, value_name = "FILE", conflicts_with = "subjects")]
     new_key: Option<PathBuf>,
-    /// Without a key: call subjects as the source does, or by pseudonyms that nobody can trace.
-    #[arg(long, value_enum, default_value_t = SubjectsArg::Keep)]
-    subjects: SubjectsArg,
+    /// Without a key: call subjects as the source does, or by pseudonyms that nobody can trace [default: keep; of an archive
+    /// it must be said].
+    #[arg(long, value_enum)]
+    subjects: Option<SubjectsArg>,
     /// Where the full account goes that names every source file; it stays in the lab. COLLECTION/import.json names files by
     /// pseudonyms where subjects have them.
     #[arg(long, value_name = "FILE")]
@@ -149,9 +160,23 @@ impl Names {
             }
             (Some(file), ..) => Subjects::Keyed(Key::read(file)?),
             (_, Some(file), _) => Subjects::Keyed(Key::create(file)?),
-            (.., SubjectsArg::Keep) => Subjects::AsGiven,
-            (.., SubjectsArg::Forget) => Subjects::Drawn,
+            (.., Some(SubjectsArg::Forget)) => Subjects::Drawn,
+            _ => Subjects::AsGiven,
         })
+    }
+
+    /// Refuses, before an archive is asked, what would be refused after.
+    fn suit_archives(&self) -> anyhow::Result<()> {
+        match (&self.key, &self.new_key, self.subjects) {
+            (Some(_), ..) => self.subjects().map(drop),
+            (_, Some(file), _) if file.exists() => self.subjects().map(drop),
+            (None, None, None) => {
+                let why = "an archive's patients are not called by name unless you say so: give --key FILE or \
+                           --new-key FILE, or say --subjects forget (or keep, where it holds pseudonyms)";
+                Err(Usage(why.into()).into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -218,12 +243,12 @@ impl Import {
         let (out, account) = (self.out.clone(), self.names.account.clone());
         let console = Console::new(common);
         if self.dry_run {
-            let report = import::rehearse(&self.plan()?)?;
+            let report = import::rehearse(&self.plan(&console)?)?;
             return console.finish(&(summary(&report) + "Nothing was written (--dry-run)."), &report);
         }
         // Typed again, it does nothing, and the account that it wrote stays.
         let done = out.exists();
-        let report = import::run(&self.plan()?, &out, &|event| console.listen(event))?.1;
+        let report = import::run(&self.plan(&console)?, &out, &|event| console.listen(event))?.1;
         if let Some(file) = account.filter(|_| !done) {
             let bytes = serde_json::to_vec_pretty(&report)?;
             write_private(&file, &bytes).with_context(|| file.display().to_string())?;
@@ -232,12 +257,8 @@ impl Import {
         console.finish(&(summary(&report) + &last), &import::earlier(&out)?)
     }
 
-    fn plan(self) -> anyhow::Result<Plan> {
-        if let Some(file) = self.sources.iter().find(|s| !s.exists()) {
-            return Err(
-                Usage(format!("{}: is not there; give folders, zips or images", file.display())).into()
-            );
-        }
+    fn plan(self, console: &Console) -> anyhow::Result<Plan> {
+        let sources = archives::told_apart(&self.sources)?;
         if self.split == Split::FromColumn && self.labels.is_none() {
             return Err(Usage("--split from-column needs a table with --labels".into()).into());
         }
@@ -247,6 +268,12 @@ impl Import {
             );
         }
         let look = self.look();
+        let sources = if sources.iter().any(|source| matches!(source, Typed::Address(_))) {
+            self.names.suit_archives()?;
+            self.archives.receive(sources, &self.out, console)?
+        } else {
+            archives::paths(sources)
+        };
         let subjects = if self.dry_run && self.names.new_key.is_some() {
             Subjects::Drawn
         } else {
@@ -267,7 +294,7 @@ impl Import {
             made_by: env!("CARGO_PKG_VERSION").to_owned(),
         };
         Ok(Plan {
-            sources: self.sources,
+            sources,
             labels: self.labels,
             columns: self.columns,
             pattern: self.pattern.unwrap_or_default(),
@@ -310,7 +337,7 @@ impl Import {
             settings.insert("balance".into(), self.balance.to_string().into());
         }
         if *subjects == Subjects::AsGiven {
-            let sources: Vec<String> = self.sources.iter().map(|s| s.display().to_string()).collect();
+            let sources: Vec<String> = self.sources.iter().map(|s| archives::shown(s)).collect();
             settings.insert("sources".into(), sources.into());
             if let Some(labels) = &self.labels {
                 settings.insert("labels".into(), labels.display().to_string().into());

@@ -1,12 +1,15 @@
 //! DICOM out and in: from phantoms with everything planted to a collection that tells nobody's name.
 
+use std::io::Cursor;
+
 use doppelray_images::Collection;
-use doppelray_images::phantom_dicom::{DATE, WORD};
+use doppelray_images::dicom::Film;
+use doppelray_images::phantom_dicom::{DATE, WORD, ink};
 
 use crate::fixture::Fixture;
 
 /// Bytes of every file below a folder; of PNGs their pixels, which lie there compressed.
-fn written(f: &Fixture, folder: &str) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn written(f: &Fixture, folder: &str) -> Vec<(String, Vec<u8>)> {
     let inflated = |name: &str| {
         let image = doppelray_images::png::load(&f.path(folder).join(name)).unwrap();
         let bytes = image.pixels().iter().flat_map(|p| p.to_be_bytes());
@@ -41,6 +44,39 @@ fn nothing_that_is_planted_leaves_with_a_keyed_import() {
     assert!(rows.iter().all(|row| row.side.is_some() && row.flags.contains("@detector")), "{rows:?}");
 }
 
+/// How much brighter planted ink is than what is between it, at most, in any image of a collection; 1 is white on black.
+fn inked(f: &Fixture, name: &str, size: u32) -> f64 {
+    let ink = ink(size);
+    let [right, bottom] =
+        [ink.iter().map(|(x, _)| *x).max().unwrap(), ink.iter().map(|(_, y)| *y).max().unwrap()];
+    let film = |file: &str| {
+        let image = doppelray_images::png::load(&f.path(name).join(file)).unwrap();
+        let at = |(x, y): &(usize, usize)| f64::from(image.pixels()[y * size as usize + x]) / 65_535.0;
+        let mean = |places: &[(usize, usize)]| places.iter().map(at).sum::<f64>() / places.len() as f64;
+        let gaps: Vec<_> = (3..=bottom).flat_map(|y| (3..=right).map(move |x| (x, y))).collect();
+        let gaps: Vec<_> = gaps.into_iter().filter(|place| !ink.contains(place)).collect();
+        (mean(&ink) - mean(&gaps)).abs()
+    };
+    let rows = Collection::open(&f.path(name)).unwrap().rows().to_vec();
+    rows.iter().map(|row| film(&row.file)).fold(0.0, f64::max)
+}
+
+#[test]
+fn names_and_dates_in_the_pixels_are_painted_over_or_refuse_the_film() {
+    let f = Fixture::new("dicom_burnt");
+    f.succeed("phantom --format dicom --phi planted --count 10 --size 224 --out ward");
+    f.succeed("import ward --subjects forget --out masked --split 100/0/0");
+    let rows = Collection::open(&f.path("masked")).unwrap().rows().to_vec();
+    assert!(
+        rows.len() == 10 && rows.iter().all(|row| row.flags.split(' ').any(|flag| flag == "text")),
+        "{rows:?}"
+    );
+    f.succeed("import ward --out kept --split 100/0/0");
+    assert!(inked(&f, "kept", 224) > 0.2 && inked(&f, "masked", 224) < 0.05, "{}", inked(&f, "masked", 224));
+    let said = f.fail(1, "import ward --new-key lab.key --text refuse --out none");
+    assert!(said.contains("10 files refused") && said.contains("bears text"), "{said}");
+}
+
 #[test]
 fn tables_go_by_accession_and_without_one_films_wait_for_their_grade() {
     let f = Fixture::new("dicom_labels");
@@ -67,12 +103,43 @@ fn tables_go_by_accession_and_without_one_films_wait_for_their_grade() {
 }
 
 #[test]
+fn tables_go_by_study_subject_and_file_too() {
+    let f = Fixture::new("dicom_joins");
+    f.succeed("phantom --format dicom --count 8 --size 48 --out ward");
+    f.succeed("import ward --out sorted --size 48");
+    let known = |path: &std::path::Path, bytes: &[u8]| {
+        let film = Film::open(Box::new(Cursor::new(bytes.to_vec()))).unwrap().person();
+        let grade = path.parent().unwrap().display().to_string();
+        (film, grade, path.file_name().unwrap().display().to_string())
+    };
+    let films = f.files("ward").into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "dcm"));
+    let mut tables =
+        [String::from("study_uid,side,grade"), "patient_id,side,grade".into(), "file,grade".into()];
+    for (path, bytes) in films {
+        let (person, grade, name) = known(&path, &bytes);
+        let side = person.side.unwrap();
+        tables[0] += &format!("\n{},{side},{grade}", person.study.unwrap());
+        tables[1] += &format!("\n{},{side},{grade}", person.subject.unwrap());
+        tables[2] += &format!("\n{name},{grade}");
+        // No folder tells a grade any more.
+        f.file(&format!("flat/{name}"), &bytes);
+    }
+    for (at, table) in tables.iter().enumerate() {
+        f.file("labels.csv", table.as_bytes());
+        f.succeed(&format!("import flat --labels labels.csv --out by{at} --size 48"));
+        assert_eq!(f.text(&format!("by{at}/manifest.csv")), f.text("sorted/manifest.csv"), "{table}");
+    }
+}
+
+#[test]
 fn phantoms_are_valid_objects() {
     let f = Fixture::new("dicom_valid");
-    f.succeed("phantom --format dicom --count 10 --size 48 --out ward");
+    f.succeed("phantom --format dicom --count 10 --size 48 --out plain/ward");
+    f.succeed("phantom --format dicom --count 10 --size 48 --phi planted --out planted/ward");
+    let films = [f.files("plain"), f.files("planted")].into_iter().zip(["plain", "planted"]);
+    let films = films.flat_map(|(files, name)| files.into_keys().map(|path| f.path(name).join(path)));
     let mut checked = 0;
-    for path in f.files("ward").into_keys().filter(|path| path.extension().is_some_and(|e| e == "dcm")) {
-        let path = f.path("ward").join(path);
+    for path in films.filter(|path| path.extension().is_some_and(|e| e == "dcm")) {
         let Ok(said) = std::process::Command::new("dciodvfy").arg(&path).output() else {
             println!("skipped: dciodvfy is not there; install Debian's dicom3tools");
             return;
@@ -85,5 +152,5 @@ fn phantoms_are_valid_objects() {
         assert!(!said.lines().any(|line| line.starts_with("Error")), "{}: {said}", path.display());
         checked += 1;
     }
-    assert!(checked >= 8, "{checked}");
+    assert_eq!(checked, 16);
 }

@@ -1,5 +1,6 @@
 //! Journeys through the binary.
 
+mod archive;
 mod audit;
 mod classify;
 mod dicom;

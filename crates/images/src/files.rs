@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use crate::error::{Error, Result};
+
 /// Writes `path` whole: into a file beside it, synced, then renamed over it. On an error nothing is left.
 pub fn write_whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let beside = beside(path, "part");
@@ -40,4 +42,23 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
+}
+
+/// Refuses a secret that others can read, too.
+#[cfg(unix)]
+pub fn owner_alone(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path).map_err(Error::file(path))?.permissions().mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let why =
+        format!("others can read this secret (mode {:o}); say: chmod 600 {}", mode & 0o777, path.display());
+    Err(Error::content(path, why))
+}
+
+/// Refuses a secret that others can read, too: where files have modes.
+#[cfg(not(unix))]
+pub fn owner_alone(_: &Path) -> Result<()> {
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,10 +16,26 @@ use crate::{Depth, Image, jpeg, png};
 pub struct Origin {
     /// As an account names its file: a path, which may lead on within a zip.
     path: PathBuf,
-    /// The archive that holds it, and its place there.
-    member: Option<(Arc<Archive>, usize)>,
+    place: Place,
     /// Which frame of the file, from 0.
     frame: u32,
+}
+
+/// Where a file's bytes are.
+#[derive(Clone, Debug)]
+enum Place {
+    /// On disk, at the path.
+    Disk,
+    /// In a zip, by its number there.
+    Zip(Arc<Archive>, usize),
+    /// Wherever who received it keeps it.
+    Held(Arc<dyn Held>),
+}
+
+/// A file that was received, and is kept by whoever received it.
+pub trait Held: fmt::Debug + Send + Sync {
+    /// Its bytes to be read, and how many there are.
+    fn open(&self) -> io::Result<Opened>;
 }
 
 /// What an image file says of itself before its pixels are read.
@@ -92,12 +108,17 @@ impl Format {
 impl Origin {
     /// A file on disk.
     pub fn file(path: &Path) -> Self {
-        Self { path: path.to_owned(), member: None, frame: 0 }
+        Self { path: path.to_owned(), place: Place::Disk, frame: 0 }
     }
 
     /// A member of an archive, which lies at `path` as an account names it.
     pub fn member(archive: &Arc<Archive>, at: usize, path: PathBuf) -> Self {
-        Self { path, member: Some((Arc::clone(archive), at)), frame: 0 }
+        Self { path, place: Place::Zip(Arc::clone(archive), at), frame: 0 }
+    }
+
+    /// A file that was received, by what an account calls it.
+    pub fn held(path: PathBuf, held: Arc<dyn Held>) -> Self {
+        Self { path, place: Place::Held(held), frame: 0 }
     }
 
     /// Another frame of the same file, counted from 0.
@@ -134,15 +155,11 @@ impl Origin {
 
     /// What the file is.
     pub fn format(&self) -> Result<Format> {
-        let start = match &self.member {
-            Some((archive, at)) => archive.start(*at, START)?,
-            None => {
-                let mut start = Vec::new();
-                let read = File::open(&self.path).and_then(|file| file.take(START).read_to_end(&mut start));
-                read.map_err(Error::file(&self.path))?;
-                start
-            }
-        };
+        if let Place::Zip(archive, at) = &self.place {
+            return Ok(Format::of(&archive.start(*at, START)?));
+        }
+        let mut start = Vec::new();
+        self.open()?.bytes.take(START).read_to_end(&mut start).map_err(Error::file(&self.path))?;
         Ok(Format::of(&start))
     }
 
@@ -172,13 +189,14 @@ impl Origin {
 
     /// The file's bytes to be read, and how many there are.
     pub fn open(&self) -> Result<Opened> {
-        match &self.member {
-            Some((archive, at)) => {
+        match &self.place {
+            Place::Zip(archive, at) => {
                 let bytes = archive.read(*at)?;
                 let length = bytes.len() as u64;
                 Ok(Opened { bytes: Box::new(Cursor::new(bytes)), length })
             }
-            None => {
+            Place::Held(held) => held.open().map_err(Error::file(&self.path)),
+            Place::Disk => {
                 let file = File::open(&self.path).map_err(Error::file(&self.path))?;
                 let length = file.metadata().map_err(Error::file(&self.path))?.len();
                 Ok(Opened { bytes: Box::new(file), length })
@@ -187,10 +205,12 @@ impl Origin {
     }
 
     fn bytes(&self) -> Result<Vec<u8>> {
-        match &self.member {
-            Some((archive, at)) => archive.read(*at),
-            None => std::fs::read(&self.path).map_err(Error::file(&self.path)),
+        if let Place::Zip(archive, at) = &self.place {
+            return archive.read(*at);
         }
+        let mut bytes = Vec::new();
+        self.open()?.bytes.read_to_end(&mut bytes).map_err(Error::file(&self.path))?;
+        Ok(bytes)
     }
 }
 

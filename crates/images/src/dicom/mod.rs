@@ -28,7 +28,7 @@ pub use object::Bytes;
 pub use person::Person;
 pub use refusal::Refusal;
 pub use spacing::{Plane, Spacing};
-pub use syntax::Codec;
+pub use syntax::{Codec, READ};
 pub use tags::Tag;
 pub use write::Written;
 

@@ -47,6 +47,23 @@ pub(super) struct Syntax {
     pub(super) lossy: bool,
 }
 
+/// The UIDs of all transfer syntaxes that are read: what an archive may send.
+pub const READ: [&str; 13] = [
+    "1.2.840.10008.1.2.1",
+    "1.2.840.10008.1.2",
+    "1.2.840.10008.1.2.1.99",
+    "1.2.840.10008.1.2.2",
+    "1.2.840.10008.1.2.5",
+    "1.2.840.10008.1.2.4.50",
+    "1.2.840.10008.1.2.4.51",
+    "1.2.840.10008.1.2.4.57",
+    "1.2.840.10008.1.2.4.70",
+    "1.2.840.10008.1.2.4.80",
+    "1.2.840.10008.1.2.4.81",
+    "1.2.840.10008.1.2.4.90",
+    "1.2.840.10008.1.2.4.91",
+];
+
 impl Syntax {
     /// Native pixels in this encoding.
     pub(super) const fn native(encoding: Encoding) -> Self {
@@ -85,4 +102,14 @@ pub(super) fn described(uid: &str) -> String {
         _ => return format!("`{uid}`"),
     };
     format!("{uid} ({name})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_syntax_that_is_asked_for_is_read() {
+        assert!(READ.iter().all(|uid| Syntax::of(uid).is_some()));
+    }
 }

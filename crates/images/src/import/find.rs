@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::source::{Format, Origin};
 
 use super::report::Account;
+use super::{Received, Source};
 
 /// The files of a source, each kind sorted by path.
 #[derive(Default)]
@@ -33,9 +34,27 @@ const FOREIGN: [&str; 10] = ["bmp", "gif", "gz", "heic", "jp2", "nii", "tar", "t
 /// Endings of images that are read. What has another, or none, is an image if it begins as a DICOM file does.
 const OURS: [&str; 5] = ["dcm", "dicom", "jpeg", "jpg", "png"];
 
-/// The images of a source: a folder and all below it, a zip, the index of a DICOM medium, or one image. Links are not
+/// The images of a source.
+pub(super) fn of(source: &Source) -> Result<Found> {
+    match source {
+        Source::Path(path) => below(path),
+        Source::Received(Received { root, objects, refused, notes }) => {
+            let mut found = Found {
+                refused: refused.clone(),
+                notes: notes.clone(),
+                root: root.clone(),
+                ..Found::default()
+            };
+            found.images.clone_from(objects);
+            found.images.sort_by(|a, b| a.path().cmp(b.path()));
+            Ok(found)
+        }
+    }
+}
+
+/// The images of a path: a folder and all below it, a zip, the index of a DICOM medium, or one image. Links are not
 /// followed; hidden files and other collections are passed by.
-pub(super) fn below(source: &Path) -> Result<Found> {
+fn below(source: &Path) -> Result<Found> {
     let mut found = Found { root: source.to_owned(), ..Found::default() };
     if source.is_dir() {
         found.folder(source)?;

@@ -13,7 +13,7 @@ use sha2::Sha256;
 use super::report::{Account, Outcome, Report};
 use crate::collection::{Writer, hex};
 use crate::error::{Error, Result};
-use crate::files::write_private;
+use crate::files::{owner_alone, write_private};
 
 /// What subjects are called in a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,23 +196,6 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     bytes.iter_mut().zip(digits.chunks_exact(2)).for_each(|(byte, pair)| *byte = pair[0] << 4 | pair[1]);
     Some(bytes)
-}
-
-#[cfg(unix)]
-fn owner_alone(path: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = fs::metadata(path).map_err(Error::file(path))?.permissions().mode();
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    let why =
-        format!("others can read this key (mode {:o}); say: chmod 600 {}", mode & 0o777, path.display());
-    Err(Error::content(path, why))
-}
-
-#[cfg(not(unix))]
-fn owner_alone(_: &Path) -> Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

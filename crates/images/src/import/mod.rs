@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::look::Look;
 use crate::lookalike::Print;
 use crate::progress::{Event, Listener};
+use crate::source::Origin;
 use crate::text::{self, Text};
 use crate::{Depth, Image, Side, resize};
 
@@ -35,8 +36,8 @@ use twins::{Rules, Taken};
 
 /// What an import does.
 pub struct Plan {
-    /// Folders and zips of images: `GRADE/*`, `SPLIT/GRADE/*`, or with labels any; or single images.
-    pub sources: Vec<PathBuf>,
+    /// Where the images are; at least one.
+    pub sources: Vec<Source>,
     /// A table that names grade, and where it has them subject, side and split, of each file.
     pub labels: Option<PathBuf>,
     /// What the table calls its columns.
@@ -63,6 +64,44 @@ pub struct Plan {
     pub ungraded: bool,
     /// The collection to be; its depth is replaced by the one above, and its settings get the hash of the inputs.
     pub about: About,
+}
+
+/// Where images are.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A folder or zip of images (`GRADE/*`, `SPLIT/GRADE/*`, or with labels any), a DICOMDIR, or a single image.
+    Path(PathBuf),
+    /// What a running archive sent.
+    Received(Received),
+}
+
+/// Objects that came over a network.
+#[derive(Clone, Debug, Default)]
+pub struct Received {
+    /// Whence, and what the paths of all objects begin with.
+    pub root: PathBuf,
+    /// What came.
+    pub objects: Vec<Origin>,
+    /// What could not be had, and why.
+    pub refused: Vec<Account>,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+impl Source {
+    /// As messages and accounts name it.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Path(path) => path,
+            Self::Received(received) => &received.root,
+        }
+    }
+}
+
+impl From<PathBuf> for Source {
+    fn from(path: PathBuf) -> Self {
+        Self::Path(path)
+    }
 }
 
 /// What happens when some files cannot be used.
@@ -251,7 +290,7 @@ fn conclude(
         }
     }
     if taken.is_empty() {
-        return Err(Error::content(&plan.sources[0], survey::nothing(&accounts)));
+        return Err(Error::content(plan.sources[0].path(), survey::nothing(&accounts)));
     }
     if let (Refusals::Fatal, Some(first)) = (plan.refusals, accounts.first()) {
         let why =

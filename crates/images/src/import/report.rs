@@ -72,7 +72,8 @@ pub struct Report {
 }
 
 impl Account {
-    pub(super) fn refused(path: &Path, why: impl Into<String>) -> Self {
+    /// The account of a file that cannot be used.
+    pub fn refused(path: &Path, why: impl Into<String>) -> Self {
         Self { file: path.display().to_string(), outcome: Outcome::Refused, detail: why.into() }
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn survey(plan: &Plan) -> Result<Survey> {
     let mut survey = Survey::default();
     let mut unnamed = 0;
     for source in &plan.sources {
-        let found = find::below(source)?;
+        let found = find::of(source)?;
         survey.ignored += found.ignored;
         survey.accounts.extend(found.refused);
         survey.notes.extend(found.notes);
@@ -76,12 +76,12 @@ pub(super) fn survey(plan: &Plan) -> Result<Survey> {
         }
     }
     if survey.candidates.is_empty() {
-        return Err(Error::content(&plan.sources[0], nothing(&survey.accounts)));
+        return Err(Error::content(plan.sources[0].path(), nothing(&survey.accounts)));
     }
     survey.note(plan, unnamed, labels.as_ref());
     let earlier = plan.earlier.as_deref().map_or_else(|| Ok(BTreeMap::new()), |path| homes_of(plan, path))?;
     let homes = plan.split.assign(&mut survey.candidates, earlier);
-    survey.homes = homes.map_err(|why| Error::content(&plan.sources[0], why))?;
+    survey.homes = homes.map_err(|why| Error::content(plan.sources[0].path(), why))?;
     Ok(survey)
 }
 

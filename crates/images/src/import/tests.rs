@@ -40,7 +40,7 @@ impl Folder {
 
     fn plan(&self, split: &str) -> Plan {
         Plan {
-            sources: vec![self.path("src")],
+            sources: vec![self.path("src").into()],
             labels: None,
             columns: Columns::default(),
             pattern: Pattern::default(),
@@ -383,7 +383,7 @@ fn films_of_two_names_that_look_alike_are_joined_or_refused_with_a_gallery() {
 fn phantoms(f: &Folder, name: &str) -> Vec<(String, Vec<u8>)> {
     let plan = phantom_dicom::Plan { seed: 2, count: 4, size: 32, phi: phantom_dicom::Phi::Sparse };
     phantom_dicom::write(&plan, &f.path(name), &silent).unwrap();
-    let found = find::below(&f.path(name)).unwrap();
+    let found = find::of(&f.path(name).into()).unwrap();
     let read = |origin: &Origin| {
         let inside = origin.path().strip_prefix(f.path(name)).unwrap().display().to_string();
         (inside, fs::read(origin.path()).unwrap())
@@ -402,7 +402,7 @@ fn a_zip_is_read_like_the_folder_it_was_made_of_and_what_leaves_it_is_refused() 
     f.file("src/export.zip", &packed(&members));
     let (collection, report) = f.run(&f.plan("70/10/20")).unwrap();
     let (plain, _) =
-        run(&Plan { sources: vec![f.path("films")], ..f.plan("70/10/20") }, &f.path("plain"), &silent)
+        run(&Plan { sources: vec![f.path("films").into()], ..f.plan("70/10/20") }, &f.path("plain"), &silent)
             .unwrap();
     assert_eq!(collection.hash(), plain.hash());
     assert_eq!((report.read, report.refused, report.ignored), (4, 2, 1));
@@ -411,7 +411,7 @@ fn a_zip_is_read_like_the_folder_it_was_made_of_and_what_leaves_it_is_refused() 
         assert!(account.detail.contains(why), "{account:?}");
     }
     // The zip itself is a source, too.
-    let alone = Plan { sources: vec![f.path("src/export.zip")], ..f.plan("70/10/20") };
+    let alone = Plan { sources: vec![f.path("src/export.zip").into()], ..f.plan("70/10/20") };
     assert_eq!(run(&alone, &f.path("alone"), &silent).unwrap().0.hash(), plain.hash());
 }
 
@@ -428,7 +428,7 @@ fn a_medium_is_read_by_its_index_and_what_it_lacks_is_refused() {
         |paths: &[&str]| Written::default().items(Tag(4, 0x1220), paths.iter().map(|p| record(p)).collect());
     let little = "1.2.840.10008.1.2.1";
     f.file("disc/DICOMDIR", &index(&["FILMS\\IM0", "FILMS\\IM2", "FILMS\\GONE"]).file(little));
-    let plan = |name: &str| Plan { sources: vec![f.path(name)], ..f.plan("70/10/20") };
+    let plan = |name: &str| Plan { sources: vec![f.path(name).into()], ..f.plan("70/10/20") };
     let (listed, report) = run(&plan("disc/DICOMDIR"), &f.path("listed"), &silent).unwrap();
     assert_eq!((listed.rows().len(), report.refused), (2, 1));
     assert!(report.files.iter().any(|a| a.detail.contains("is named by DICOMDIR and is not there")));

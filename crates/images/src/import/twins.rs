@@ -98,7 +98,7 @@ pub(super) fn settle(
     let lookalikes = report(rules.plan, &alike, &refused, &place);
     let rows: Vec<Row> = places.into_iter().flatten().collect();
     check_subjects(&rows)
-        .map_err(|why| Error::content(&rules.plan.sources[0], why + hint(&people, &alike)))?;
+        .map_err(|why| Error::content(rules.plan.sources[0].path(), why + hint(&people, &alike)))?;
     Ok(Settled { rows, lookalikes, notes })
 }
 

@@ -8,14 +8,14 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::Side;
 use crate::dicom::{Tag, Written};
 use crate::error::{Error, Result};
 use crate::files::{beside, sync_folder, write_whole};
 use crate::phantom::{Knee, render};
 use crate::progress::{Event, Listener};
+use crate::{Image, Side};
 
-pub use phi::{DATE, Phi, WORD};
+pub use phi::{DATE, Phi, WORD, ink};
 
 /// The transfer syntaxes that are written, in turns.
 pub const SYNTAXES: [&str; 5] = [
@@ -101,15 +101,17 @@ fn object(plan: &Plan, (subject, side): (u64, Side), knee: &Knee, syntax: &str) 
         .text(Tag(0x0008, 0x0008), b"CS", "ORIGINAL\\PRIMARY");
     let described = if is_digital { digital(described, side) } else { computed(described, side) };
     let described = plan.phi.put(described, subject);
-    pixels(described, knee, is_digital, syntax)
+    let described =
+        described.text(Tag(0x0018, 0x1164), b"DS", &format!("{0:.6}\\{0:.6}", knee.truth.spacing_mm));
+    pixels(described, &plan.phi.burn(&knee.image), is_digital, syntax)
 }
 
 /// Pixels at 12 of 16 bits (PS3.3 C.7.6.3).
-fn pixels(object: Written, knee: &Knee, is_digital: bool, syntax: &str) -> Written {
+fn pixels(object: Written, film: &Image, is_digital: bool, syntax: &str) -> Written {
     const BITS: u16 = 12;
-    let size = knee.image.width() as u16;
+    let size = film.width() as u16;
     let dark = if is_digital { 0 } else { (1 << BITS) - 1 };
-    let words: Vec<u16> = knee.image.pixels().iter().map(|grey| (grey >> (16 - BITS)) ^ dark).collect();
+    let words: Vec<u16> = film.pixels().iter().map(|grey| (grey >> (16 - BITS)) ^ dark).collect();
     let object = object
         .short(Tag(0x0028, 0x0002), 1)
         .text(Tag(0x0028, 0x0004), b"CS", if is_digital { "MONOCHROME2" } else { "MONOCHROME1" })
@@ -119,7 +121,6 @@ fn pixels(object: Written, knee: &Knee, is_digital: bool, syntax: &str) -> Writt
         .short(Tag(0x0028, 0x0101), BITS)
         .short(Tag(0x0028, 0x0102), BITS - 1)
         .short(Tag(0x0028, 0x0103), 0)
-        .text(Tag(0x0018, 0x1164), b"DS", &format!("{0:.6}\\{0:.6}", knee.truth.spacing_mm))
         .text(Tag(0x0028, 0x1050), b"DS", "2048")
         .text(Tag(0x0028, 0x1051), b"DS", "4096");
     match syntax {

@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
+use crate::Image;
 use crate::dicom::{Tag, Written};
+use crate::text::font;
 
 /// What a phantom's files tell of persons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,7 +12,7 @@ pub enum Phi {
     /// The least that is valid: a number.
     #[default]
     Sparse,
-    /// Every text that could name somebody bears [`WORD`], every date is [`DATE`].
+    /// Every text that could name somebody bears [`WORD`], every date is [`DATE`]; both are burnt into the pixels, too.
     Planted,
 }
 
@@ -145,7 +147,27 @@ const DATES: [(u16, u16); 14] = [
     (0x0040, 0x2004),
 ];
 
+/// Where a planted film of this width bears ink: [`WORD`], and [`DATE`] below it, in the upper left corner.
+pub fn ink(size: u32) -> Vec<(usize, usize)> {
+    const MARGIN: usize = 3;
+    let scale = (size as usize / 112).max(1);
+    let name = font::ink(WORD, (MARGIN, MARGIN), scale);
+    let date = font::ink(DATE, (MARGIN, MARGIN + 10 * scale), scale);
+    let inside = |(x, y): &(usize, usize)| x.max(y) < &(size as usize);
+    name.into_iter().chain(date).filter(inside).collect()
+}
+
 impl Phi {
+    /// The film with what is burnt in, white.
+    pub(super) fn burn(self, film: &Image) -> Image {
+        let mut pixels = film.pixels().to_vec();
+        if self == Self::Planted {
+            let width = film.width() as usize;
+            ink(film.width()).into_iter().for_each(|(x, y)| pixels[y * width + x] = u16::MAX);
+        }
+        Image::new(film.width(), film.height(), film.depth(), pixels)
+    }
+
     /// The accession of a subject's study.
     pub(super) fn accession(self, subject: u64) -> String {
         match self {
@@ -210,13 +232,25 @@ fn planted(object: Written) -> Written {
             .text(Tag(0x0029, 0x0010), b"LO", "DOPPELRAY TEST")
             .items(Tag(0x0029, 0x1001), vec![inner.clone()])
     };
-    let nested = Written::default().items(Tag(0x0040, 0x0008), vec![inner.clone()]).text(
+    let coded = |object: Written| {
+        object.text(Tag(0x0008, 0x0100), b"SH", WORD).text(Tag(0x0008, 0x0102), b"SH", "99DOPPELRAY").text(
+            Tag(0x0008, 0x0104),
+            b"LO",
+            WORD,
+        )
+    };
+    // What the standard asks of these sequences, so that the object stays valid.
+    let physician = inner.clone().items(Tag(0x0040, 0x1101), vec![coded(Written::default())]);
+    let requested = Written::default().items(Tag(0x0040, 0x0008), vec![coded(inner.clone())]).text(
         Tag(0x0040, 0x0007),
         b"LO",
         WORD,
     );
+    let other = inner.clone().text(Tag(0x0010, 0x0020), b"LO", WORD).text(Tag(0x0010, 0x0022), b"CS", "TEXT");
     overlay(private(dates(texts(object))))
-        .items(Tag(0x0008, 0x0096), vec![inner.clone()])
-        .items(Tag(0x0040, 0x0275), vec![nested])
-        .items(Tag(0x0010, 0x1002), vec![inner])
+        .items(Tag(0x0008, 0x0096), vec![physician])
+        .items(Tag(0x0040, 0x0275), vec![requested])
+        .items(Tag(0x0010, 0x1002), vec![other])
+        .text(Tag(0x0010, 0x2298), b"CS", "OWNER")
+        .text(Tag(0x0028, 0x0301), b"CS", "YES")
 }

@@ -7,6 +7,7 @@
 //!
 //! What is missed, and how often: docs/text.md, measured by `bench/text.py`.
 
+pub(crate) mod font;
 mod lines;
 mod strokes;
 

@@ -1,5 +1,5 @@
 //! Files with some of their bytes changed: whatever comes of them, it is an image or a refusal. `DOPPELRAY_MUTATIONS=100000`
-//! makes this long.
+//! makes this long, `DOPPELRAY_MUTATE=FILE:FILE` takes other files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,8 +16,16 @@ fn count() -> u64 {
     std::env::var("DOPPELRAY_MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(150)
 }
 
-/// The files that are mutated: of each encoding, and of each codec that one is small enough for.
+/// The files that are mutated.
 fn seeds() -> Vec<(String, Vec<u8>)> {
+    let Some(paths) = std::env::var_os("DOPPELRAY_MUTATE") else { return usual() };
+    std::env::split_paths(&paths)
+        .map(|path| (path.display().to_string(), fs::read(&path).expect("a file of DOPPELRAY_MUTATE")))
+        .collect()
+}
+
+/// Of each encoding, and of each codec one that is small enough.
+fn usual() -> Vec<(String, Vec<u8>)> {
     let made = film([1, 2, 3, 40_000]).items(tags::VOI_LUT, lut([3, 1, 16], &[5, 6, 65_535]));
     let plain = ["1.2.840.10008.1.2", LITTLE, "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"];
     let mut seeds: Vec<(String, Vec<u8>)> =
