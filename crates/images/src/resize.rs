@@ -5,12 +5,14 @@ use fast_image_resize::images::TypedImageRef;
 use fast_image_resize::pixels::U16;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
-use crate::Image;
+use crate::{Depth, Image};
 
 /// The largest centred square of the image, resized to `side` x `side` pixels at the image's depth.
 pub fn square(image: &Image, side: u32) -> Image {
-    let cut = image.width().min(image.height());
-    scaled(&crop(image, cut), side, side)
+    if image.width() == image.height() {
+        return scaled(image, side, side);
+    }
+    scaled(&crop(image, image.width().min(image.height())), side, side)
 }
 
 /// All of the image in a square of `side` pixels, black where its shape leaves room.
@@ -39,16 +41,15 @@ pub fn scaled(image: &Image, width: u32, height: u32) -> Image {
         return image.clone();
     }
     // Eight-bit values are spread over 16 bits, so that the filter's sums are not rounded twice.
-    let (white, wide) = (u32::from(image.depth().white()), u32::from(u16::MAX));
-    let source: Vec<U16> =
-        image.pixels().iter().map(|p| U16::new((u32::from(*p) * wide / white) as u16)).collect();
+    let spread = u16::MAX / image.depth().white();
+    let source: Vec<U16> = image.pixels().iter().map(|p| U16::new(p * spread)).collect();
     let source = TypedImageRef::<U16>::new(image.width(), image.height(), &source)
         .expect("as many pixels as declared");
     let mut target = TypedImage::<U16>::new(width, height);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
     Resizer::new().resize_typed(&source, &mut target, &options).expect("both are of one pixel type");
-    let narrow = |p: &U16| ((u32::from(p.0) * white + wide / 2) / wide) as u16;
-    Image::new(width, height, image.depth(), target.pixels().iter().map(narrow).collect())
+    let pixels = target.pixels().iter().map(|p| p.0).collect();
+    Image::new(width, height, Depth::Sixteen, pixels).at(image.depth())
 }
 
 /// The centred `side` x `side` pixels of the image, or as many as there are.
@@ -57,14 +58,14 @@ pub fn crop(image: &Image, side: u32) -> Image {
     let left = ((image.width() - width) / 2) as usize;
     let top = ((image.height() - height) / 2) as usize;
     let rows = image.pixels().chunks_exact(image.width() as usize).skip(top).take(height as usize);
-    let pixels = rows.flat_map(|row| &row[left..left + width as usize]).copied().collect();
+    let mut pixels = Vec::with_capacity(width as usize * height as usize);
+    rows.for_each(|row| pixels.extend_from_slice(&row[left..][..width as usize]));
     Image::new(width, height, image.depth(), pixels)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Depth;
 
     #[test]
     fn a_flat_image_stays_flat_and_a_square_is_cut_from_the_middle() {

@@ -27,15 +27,14 @@ impl Stored {
     /// from white to black.
     pub(super) fn nearest(&self, word: u16) -> u16 {
         let [low, high] = self.ends();
-        let value = if self.signed { f64::from(word as i16) } else { f64::from(word) };
-        ((value.clamp(low, high) as i32) << self.shift) as u16
+        let value = if self.signed { i32::from(word as i16) } else { i32::from(word) };
+        (value.clamp(low, high) << self.shift) as u16
     }
 
     /// The least and the largest value.
-    fn ends(&self) -> [f64; 2] {
+    fn ends(&self) -> [i32; 2] {
         let half = 1 << (self.bits - 1);
-        let [low, high] = if self.signed { [-half, half - 1] } else { [0, 2 * half - 1] };
-        [f64::from(low), f64::from(high)]
+        if self.signed { [-half, half - 1] } else { [0, 2 * half - 1] }
     }
 }
 
@@ -143,7 +142,7 @@ impl Modality {
     fn ends(&self, stored: Stored) -> [f64; 2] {
         match self {
             Self::Rescale { .. } => {
-                let [a, b] = stored.ends().map(|value| self.of(value));
+                let [a, b] = stored.ends().map(|value| self.of(f64::from(value)));
                 [a.min(b), a.max(b)]
             }
             Self::Table(lut) => [0.0, lut.white()],

@@ -42,7 +42,8 @@ pub(super) fn look(
             sheet.extend([0, 1].into_iter().flat_map(|which| strip(&pairs, which)));
         }
     }
-    write(writer, "look.png", sheet)
+    // Where every source was refused there is nothing to show.
+    if sheet.is_empty() { Ok(()) } else { write(writer, "look.png", sheet) }
 }
 
 /// Writes `lookalikes.png`: pairs of images of different subjects that look like one film, one above the other; nothing

@@ -137,8 +137,8 @@ impl Done {
 
 /// Left and right exchanged.
 pub fn mirror(image: &Image) -> Image {
-    let rows = image.pixels().chunks_exact(image.width().max(1) as usize);
-    let pixels = rows.flat_map(|row| row.iter().rev()).copied().collect();
+    let mut pixels = image.pixels().to_vec();
+    pixels.chunks_exact_mut(image.width().max(1) as usize).for_each(<[u16]>::reverse);
     Image::new(image.width(), image.height(), image.depth(), pixels)
 }
 

@@ -40,6 +40,7 @@ impl<'a> Bits<'a> {
     }
 
     /// Takes in whole bytes while there is room for them.
+    #[inline(never)]
     fn fill(&mut self) {
         while self.count <= 48 {
             let Some(&byte) = self.bytes.get(self.at) else { return };
@@ -59,6 +60,7 @@ impl<'a> Bits<'a> {
     }
 
     /// The next `count` bits, at most 32, as a number; zeros where there are no more, which [`Self::skip`] notes.
+    #[inline]
     pub(super) fn peek(&mut self, count: u32) -> u32 {
         if self.count < count {
             self.fill();
@@ -73,6 +75,7 @@ impl<'a> Bits<'a> {
     }
 
     /// Goes past bits that were seen.
+    #[inline]
     pub(super) fn skip(&mut self, count: u32) -> Result<(), &'static str> {
         self.count = self.count.checked_sub(count).ok_or(SHORT)?;
         self.held &= (1 << self.count) - 1;
@@ -80,12 +83,14 @@ impl<'a> Bits<'a> {
     }
 
     /// The next `count` bits, at most 32.
+    #[inline]
     pub(super) fn take(&mut self, count: u32) -> Result<u32, &'static str> {
         let bits = self.peek(count);
         self.skip(count).map(|()| bits)
     }
 
     /// How many zeros come before the next one, which is taken too; more than `most` are none.
+    #[inline]
     pub(super) fn zeros(&mut self, most: u32) -> Result<u32, &'static str> {
         let mut zeros = 0;
         loop {

@@ -22,7 +22,8 @@ pub(super) fn decode(bytes: &[u8], shape: Shape) -> Result<Vec<u16>, String> {
     }
     // The decoder lifts signed values by half their range, too. Lossy values may leave the range.
     let lift = if size.signed { 1_i32 << (bits - 1) } else { 0 };
-    let word = |value: f32| ((value.round() as i32).clamp(0, (1 << bits) - 1) - lift) as u16;
+    let white = ((1_u32 << bits) - 1) as f32;
+    let word = |value: f32| ((value.clamp(0.0, white) + 0.5) as i32 - lift) as u16;
     if let [plane] = planes {
         return Ok(plane.samples().iter().map(|value| word(*value)).collect());
     }
