@@ -114,7 +114,7 @@ fn a_disk_that_fills_up_is_told_to_the_reader_and_nothing_is_half_saved() {
             200 => kept += 1,
             507 => {
                 full += 1;
-                assert!(told.contains("disk is full") && told.contains("nothing was saved"), "{told}");
+                assert!(told.contains("disk is full") && told.contains("Nothing was saved"), "{told}");
                 assert_eq!(server.send("POST /answer", &cookie, &answer(&setup, n)).0, 507);
                 assert_eq!(
                     self::setup(&server, &cookie)["next"],
