@@ -42,7 +42,7 @@ pub(crate) struct Common {
 enum Command {
     Demo(demo::Demo),
     Phantom(phantom::Phantom),
-    Import(import::Import),
+    Import(Box<import::Import>),
     Train(train::Train),
     Sample(sample::Sample),
     Evaluate(evaluate::Evaluate),

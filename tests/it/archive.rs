@@ -38,7 +38,6 @@ impl Orthanc {
     /// Starts one below the fixture's folder; `None` where it is not installed.
     fn start(f: &Fixture) -> Option<Self> {
         if !Path::new(PLUGIN).exists() {
-            println!("skipped: Orthanc is not there; install Debian's orthanc and orthanc-dicomweb");
             return None;
         }
         let [web, dicom, ours] = free();
@@ -100,7 +99,10 @@ fn free<const N: usize>() -> [u16; N] {
 fn an_archive_is_imported_as_its_files_would_be_and_nobody_is_named() {
     let f = Fixture::new("archive_orthanc");
     f.succeed("phantom --format dicom --phi planted --count 10 --size 48 --out ward");
-    let Some(orthanc) = Orthanc::start(&f) else { return };
+    let Some(orthanc) = Orthanc::start(&f) else {
+        println!("skipped: Orthanc is not there; install Debian's orthanc and orthanc-dicomweb");
+        return;
+    };
     let films = orthanc.fill(&f, "ward");
     let (web, node) = (
         format!("http://127.0.0.1:{}/dicom-web/studies", orthanc.web),

@@ -145,12 +145,16 @@ struct Context {
 impl Context {
     /// The order of the code (A.5.1).
     fn order(&self, sum: i32) -> u32 {
-        (0..24).find(|order| self.count << order >= sum).unwrap_or(24)
+        // As many bits make it as long as the sum; one more makes it longer.
+        let order = self.count.leading_zeros().saturating_sub(sum.leading_zeros());
+        (order + u32::from(self.count << order < sum)).min(24)
     }
 }
 
 struct Coder<'a> {
     header: &'a Header,
+    /// The region of each difference, from the least on.
+    regions: Vec<i8>,
     contexts: Vec<Context>,
     ends: [Context; 2],
     range: i32,
@@ -170,6 +174,7 @@ impl<'a> Coder<'a> {
         let fresh = Context { sizes, errors: 0, correction: 0, count: 1, negative: 0 };
         Self {
             header,
+            regions: (-header.maximum..=header.maximum).map(|d| header.region(d) as i8).collect(),
             contexts: vec![fresh; CONTEXTS],
             ends: [fresh; 2],
             range,
@@ -185,8 +190,7 @@ impl<'a> Coder<'a> {
         let mut at = 1;
         while at <= width {
             let (left, up, corner, right) = (here[at - 1], above[at], above[at - 1], above[at + 1]);
-            let regions =
-                [right - up, up - corner, corner - left].map(|difference| self.header.region(difference));
+            let regions = [self.region(right - up), self.region(up - corner), self.region(corner - left)];
             if regions == [0; 3] {
                 at += self.stretch(bits, above, here, at)?;
             } else {
@@ -198,6 +202,11 @@ impl<'a> Coder<'a> {
             }
         }
         Ok(())
+    }
+
+    #[inline]
+    fn region(&self, difference: i32) -> i32 {
+        i32::from(self.regions[(difference + self.header.maximum) as usize])
     }
 
     /// A sample in a context that is not flat (A.4 to A.6).
