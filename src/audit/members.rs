@@ -13,13 +13,13 @@ use super::{Plan, judge};
 use crate::report::audit::{Attack, Criterion};
 
 /// Images a group below which no attack gives a number.
-const FEWEST: usize = 20;
+pub(crate) const FEWEST: usize = 20;
 
 /// How an attack by scores is presented.
-struct Card {
-    title: String,
-    criterion: Criterion,
-    about: &'static str,
+pub(super) struct Card {
+    pub(super) title: String,
+    pub(super) criterion: Criterion,
+    pub(super) about: String,
 }
 
 /// All attacks by scores, by name. `agreement` is each real row's best agreement in registered pixels.
@@ -34,7 +34,7 @@ pub(super) fn attacks(
         Card {
             title: "Nearest in registered pixels".to_owned(),
             criterion: Criterion::SinglingOut,
-            about: "Do synthetic images lie closer over training images than over held-out ones?",
+            about: "Do synthetic images lie closer over training images than over held-out ones?".to_owned(),
         },
         agreement.to_vec(),
     )];
@@ -70,7 +70,7 @@ fn in_space_attacks(name: &str, population: &Population, found: &InSpace) -> Vec
             Card {
                 title: format!("Nearest in the space {name}"),
                 criterion: Criterion::SinglingOut,
-                about: "Do synthetic images lie nearer to training images than to held-out ones?",
+                about: "Do synthetic images lie nearer to training images than to held-out ones?".to_owned(),
             },
             nearest.collect::<Vec<f64>>(),
         ),
@@ -79,7 +79,8 @@ fn in_space_attacks(name: &str, population: &Population, found: &InSpace) -> Vec
             Card {
                 title: format!("Calibrated nearest neighbour, {name}"),
                 criterion: Criterion::Inference,
-                about: "The same, each distance beside that to the nearest real image of another subject.",
+                about: "The same, each distance beside that to the nearest real image of another subject."
+                    .to_owned(),
             },
             calibrated.collect(),
         ),
@@ -91,7 +92,7 @@ fn in_space_attacks(name: &str, population: &Population, found: &InSpace) -> Vec
             Card {
                 title: format!("Density ratio, {name}"),
                 criterion: Criterion::Inference,
-                about: "Are synthetic images denser about training images than real people explain (DOMIAS, van Breugel 2023)?",
+                about: "Are synthetic images denser about training images than real people explain (DOMIAS, van Breugel 2023)?".to_owned(),
             },
             ratio.collect(),
         ));
@@ -99,18 +100,18 @@ fn in_space_attacks(name: &str, population: &Population, found: &InSpace) -> Vec
     attacks
 }
 
-fn separation(plan: &Plan, scores: &[f64], groups: &Groups) -> Option<Separation> {
+pub(super) fn separation(plan: &Plan, scores: &[f64], groups: &Groups) -> Option<Separation> {
     let [members, others] = groups.of(scores, &plan.people.units);
     let enough = members.scores.len().min(others.scores.len()) >= FEWEST;
     enough.then(|| separate(&members, &others, plan.settings.seed))
 }
 
-fn attack(card: Card, separation: Option<Separation>, bar: &Bar) -> Attack {
+pub(super) fn attack(card: Card, separation: Option<Separation>, bar: &Bar) -> Attack {
     let (verdict, reason) = judge::separation(separation.as_ref(), bar);
     Attack {
         title: card.title,
         criterion: card.criterion,
-        about: card.about.to_owned(),
+        about: card.about,
         unit: "chance that a training image scores higher than a held-out one (AUC)".to_owned(),
         estimate: separation.as_ref().map(|s| s.auc),
         control: separation.as_ref().map(|s| s.by_chance),

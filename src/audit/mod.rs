@@ -2,9 +2,12 @@
 //! images that the generator never saw.
 //!
 //! `people` are the real images, `real` what is known of them, `survey` streams the synthetic ones past them once, `copies`
-//! and `members` make attacks of what that found, `judge` turns attacks into a verdict.
+//! and `members` make attacks of what that found, `judge` turns attacks into a verdict. Where the run is in hand (`trained`),
+//! `curve` follows it through its snapshots and `insider` asks its critic and searches its latents.
 
 mod copies;
+mod curve;
+mod insider;
 mod judge;
 mod linking;
 mod look;
@@ -12,6 +15,7 @@ mod members;
 mod people;
 mod real;
 mod survey;
+mod trained;
 
 use doppelray_images::progress::Listener;
 
@@ -20,7 +24,9 @@ use crate::report::audit::{Audit, Settings};
 use crate::sets::Set;
 use crate::spaces::Space;
 
+pub(crate) use members::FEWEST;
 pub(crate) use people::People;
+pub(crate) use trained::Trained;
 
 /// What is audited.
 pub(crate) struct Plan {
@@ -28,11 +34,13 @@ pub(crate) struct Plan {
     pub(crate) synthetic: Set,
     pub(crate) spaces: Vec<Space>,
     pub(crate) settings: Settings,
+    /// The run that drew the synthetic images, where it is in hand.
+    pub(crate) run: Option<Trained>,
 }
 
 /// Runs all attacks and judges them. Memory grows with the real images, not with the synthetic ones.
 pub(crate) fn audit(plan: &Plan, listener: Listener) -> anyhow::Result<Audit> {
-    let Plan { people, synthetic, spaces, settings } = plan;
+    let Plan { people, synthetic, spaces, settings, run } = plan;
     let real = real::Real::of(people, spaces, settings, listener)?;
     let found = survey::survey(&real, plan, listener)?;
     let groups = people.groups(synthetic, settings.seed);
@@ -40,6 +48,16 @@ pub(crate) fn audit(plan: &Plan, listener: Listener) -> anyhow::Result<Audit> {
     let mut attacks = members::attacks(plan, &real, &found, (&inspected.scores, &groups))?;
     attacks.insert("copies".to_owned(), inspected.attack);
     attacks.insert("duplicates".to_owned(), inspected.duplicates);
+    let run = match run {
+        Some(run) => {
+            let even = groups.even(people, run.grades(), settings.seed);
+            let beside = curve::Beside { plan, real: &real, groups: &groups, even: &even };
+            let (trained, insider) = insider::with_run(run, &beside, listener)?;
+            attacks.extend(insider);
+            Some(trained)
+        }
+        None => None,
+    };
     let root = people.collection.root();
     let report = Audit {
         verdict: judge::overall(&attacks),
@@ -52,6 +70,7 @@ pub(crate) fn audit(plan: &Plan, listener: Listener) -> anyhow::Result<Audit> {
         holdout: people.has_control().then(|| proof::side(root, &people.set(people::Part::Holdout))),
         synthetic: proof::side(synthetic.collection.root(), synthetic),
         matched: groups.counts(),
+        run,
         spaces: spaces.iter().map(|s| (s.name.clone(), s.weights.clone())).collect(),
         rules: judge::rules(settings.tolerance),
         settings: settings.clone(),

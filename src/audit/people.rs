@@ -151,6 +151,25 @@ impl Groups {
         Matched { training: self.training.len(), holdout: self.holdout.len() }
     }
 
+    /// As many rows of each of some grades in both groups, by lot; ascending.
+    pub(super) fn even(&self, people: &People, grades: &[u8], seed: u64) -> [Vec<usize>; 2] {
+        let mut even = [Vec::new(), Vec::new()];
+        for grade in grades {
+            let mut lot = stream(seed, Purpose::Matching, 1 + u64::from(*grade));
+            let of = |rows: &[usize]| -> Vec<usize> {
+                rows.iter().copied().filter(|row| people.rows[*row].grade == Some(*grade)).collect()
+            };
+            let mut both = [of(&self.training), of(&self.holdout)];
+            let fewer = both[0].len().min(both[1].len());
+            for (rows, even) in both.iter_mut().zip(&mut even) {
+                lot.shuffle(rows);
+                even.extend(&rows[..fewer]);
+            }
+        }
+        even.iter_mut().for_each(|rows| rows.sort_unstable());
+        even
+    }
+
     /// Scores of both groups, from one score a row.
     pub(super) fn of(&self, scores: &[f64], units: &[u32]) -> [Group; 2] {
         [&self.training, &self.holdout].map(|rows| Group {

@@ -6,7 +6,7 @@ use clap::Args;
 use doppelray_images::progress::Listener;
 
 use super::Common;
-use crate::audit::{People, Plan, audit};
+use crate::audit::{FEWEST, People, Plan, Trained, audit};
 use crate::console::{Console, Usage};
 use crate::proof;
 use crate::report::audit::{Audit as Report, Settings};
@@ -20,7 +20,9 @@ use crate::spaces::Space;
 /// `train`, which the generator saw, and against real images that it never saw, alike in grade; what counts is the difference.
 /// Where these are missing or too few the verdict is `undecided`, never `pass`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  doppelray audit knees fakes --out proof --holdout val")]
+#[command(
+    after_help = "Examples:\n  doppelray audit knees fakes --out proof --holdout val\n  doppelray audit knees fakes --out proof --holdout val --run run"
+)]
 pub(crate) struct Audit {
     /// The collection of real images that the generator was trained on.
     real: PathBuf,
@@ -32,6 +34,12 @@ pub(crate) struct Audit {
     /// The split of real images that the generator never saw [default: all but `train`].
     #[arg(long, value_name = "SPLIT")]
     holdout: Option<String>,
+    /// The run that drew the synthetic images: its snapshots are followed through training, its critic is asked.
+    #[arg(long, value_name = "RUN")]
+    run: Option<PathBuf>,
+    /// Search the generator's latents for so many images of each group; takes a minute or so for each at 224 pixels.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "run", value_parser = inverted)]
+    invert: usize,
     /// A further feature space beside the built-in bank; may be given again.
     #[arg(long, value_name = "FILE")]
     features: Vec<String>,
@@ -64,12 +72,12 @@ impl Audit {
             let reason = format!("--features {name}: an audit takes the bank and files of weights alone");
             return Err(Usage(reason).into());
         }
-        let plan = Plan {
-            spaces: Space::all(&self.features)?,
-            people: People::open(&self.real, self.holdout.as_deref())?,
-            synthetic: Set::whole(&self.synthetic)?,
-            settings: Settings { seed: self.seed, tolerance: self.tolerance, ..Settings::default() },
-        };
+        let people = People::open(&self.real, self.holdout.as_deref())?;
+        let synthetic = Set::whole(&self.synthetic)?;
+        let run = self.run.as_deref().map(|run| Trained::open(run, &people, &synthetic)).transpose()?;
+        let (seed, tolerance, inverted) = (self.seed, self.tolerance, self.invert);
+        let settings = Settings { seed, tolerance, inverted, ..Settings::default() };
+        let plan = Plan { spaces: Space::all(&self.features)?, people, synthetic, settings, run };
         proof::make(&self.out)?;
         let report = audit(&plan, listener)?;
         let films = html::audit::Films { small: &film::small, difference: &film::difference };
@@ -77,6 +85,12 @@ impl Audit {
         proof::write(&self.out, "audit", &report, &page)?;
         Ok(report)
     }
+}
+
+/// None, or as many images as an attack by scores needs.
+fn inverted(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| *count == 0 || *count >= FEWEST);
+    count.ok_or_else(|| format!("`{text}` is too few; an attack compares {FEWEST} of each group at least"))
 }
 
 /// An area under the curve above guessing.

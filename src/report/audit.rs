@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use doppelray_images::copies::plant::Kind;
-use doppelray_measures::audit::Separation;
+use doppelray_measures::audit::{Nearness, Separation};
 use doppelray_measures::estimate::Estimate;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,9 @@ pub(crate) struct Audit {
     pub(crate) matched: Matched,
     /// The feature spaces, with the weights where they have any.
     pub(crate) spaces: BTreeMap<String, Option<FileHash>>,
+    /// The run that drew the images, where it was in hand.
+    #[serde(default)]
+    pub(crate) run: Option<Trained>,
     /// How verdicts follow from figures.
     pub(crate) rules: String,
     pub(crate) settings: Settings,
@@ -59,6 +62,8 @@ pub(crate) enum Criterion {
     Linkability,
     /// Can something be inferred about a person, here: that they were trained on?
     Inference,
+    /// What does the model give away to who holds it (EDPB Opinion 28/2024)?
+    Model,
     /// No criterion of privacy.
     Quality,
 }
@@ -145,6 +150,43 @@ pub(crate) struct Pair {
     pub(crate) held_out_distance: Option<f64>,
 }
 
+/// A run through its snapshots.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Trained {
+    pub(crate) path: String,
+    pub(crate) preset: String,
+    /// Images drawn from each snapshot.
+    pub(crate) drawn: usize,
+    /// Real images of each group that they are compared with, equally many of each grade.
+    pub(crate) compared: usize,
+    /// By images seen.
+    pub(crate) curve: Vec<Point>,
+    /// Which snapshot these figures speak for.
+    pub(crate) advice: String,
+    /// What was not tried with the run in hand, and why.
+    pub(crate) untested: Vec<String>,
+}
+
+/// One snapshot.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Point {
+    /// Real images seen.
+    pub(crate) images: u64,
+    pub(crate) model: FileHash,
+    /// Whether it is the run's model.
+    pub(crate) chosen: bool,
+    /// Frechet distance to the held-out images in the bank.
+    pub(crate) frechet: Option<Estimate>,
+    /// Share of the held-out images with a drawn one near by, in the bank.
+    pub(crate) coverage: Option<Estimate>,
+    /// By space, and by `pixels` for sketches: the share of drawn images whose nearest real image was trained on.
+    pub(crate) nearest_is_training: BTreeMap<String, Nearness>,
+    /// How well nearness to the drawn images, in the last space, tells training images from held-out ones (AUC).
+    pub(crate) membership: Option<Estimate>,
+    /// One-sided probability of that by chance.
+    pub(crate) membership_p: Option<f64>,
+}
+
 /// Images of both groups.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Matched {
@@ -173,6 +215,15 @@ pub(crate) struct Settings {
     pub(crate) duplicates_looked_for: usize,
     /// Closest pairs shown.
     pub(crate) shown: usize,
+    /// Snapshots of a run that are looked at, and images drawn from each.
+    pub(crate) snapshots: usize,
+    pub(crate) drawn: usize,
+    /// Images of each group that a run's critic is asked about, and how often.
+    pub(crate) scored: usize,
+    pub(crate) passes: usize,
+    /// Images of each group whose latents are searched, and steps of the search.
+    pub(crate) inverted: usize,
+    pub(crate) inversion_steps: usize,
 }
 
 impl Default for Settings {
@@ -187,6 +238,12 @@ impl Default for Settings {
             copies_planted: 30,
             duplicates_looked_for: 300,
             shown: 12,
+            snapshots: 10,
+            drawn: 300,
+            scored: 1000,
+            passes: 2,
+            inverted: 0,
+            inversion_steps: 30,
         }
     }
 }

@@ -50,7 +50,7 @@ const COMPARED: [u64; 2] = [5, 4];
 
 /// Gathers what there is to show of the run in a folder.
 pub(crate) fn picture(root: &Path) -> anyhow::Result<Shown> {
-    let Record { config, ticks, grids } = Record::read(root)?;
+    let Record { config, ticks, grids, .. } = Record::read(root)?;
     let preset = &config.settings.preset;
     let headline = match ticks.last() {
         Some(tick) => format!(

@@ -263,6 +263,7 @@ mod tests {
             real_images: 2 * n,
             synthetic_images: n,
             measures: Measures::default(),
+            frechet_infinite: None,
             equal_count: Some(EqualCount { n, synthetic: figures, real: figures }),
             notes: Vec::new(),
         };

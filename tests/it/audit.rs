@@ -143,3 +143,69 @@ fn what_cannot_be_audited_is_refused_with_the_mend() {
     }
     assert!(fs::metadata(lab.path("p")).is_err());
 }
+
+/// A run on 32 px knees that is over in seconds.
+const SMALL: &str = "--set size=32 --set game.generator.channels=[16,8] --set game.critic.channels=[16,32] --set snapshot_ticks=1";
+
+#[test]
+fn a_run_is_followed_through_its_snapshots_its_critic_is_asked_and_its_latents_are_searched() {
+    let lab = Fixture::new("a_run_is_followed_through_its_snapshots");
+    lab.succeed("phantom --out all --count 220 --size 32 --bits 8");
+    lab.succeed("import all/images --out knees --size 32 --split 30/0/70 --lookalikes keep");
+    lab.succeed(&format!("train knees --out run {SMALL} --set kimg=2 --set tick_kimg=1"));
+    lab.succeed("sample run --out fakes --seeds 0-39");
+    lab.succeed("audit knees fakes --out proof --run run --invert 20");
+    let report: Value = serde_json::from_str(&lab.text("proof/audit.json")).unwrap();
+    let run = &report["run"];
+    assert_eq!(run["untested"], Value::Array(Vec::new()));
+    let curve = run["curve"].as_array().unwrap();
+    assert_eq!(curve.iter().map(|p| p["images"].as_u64().unwrap() / 1000).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(curve.iter().filter(|point| point["chosen"] == true).count(), 1);
+    for point in curve {
+        let near = &point["nearest_is_training"]["bank"];
+        assert!(near["share"]["low"].as_f64() < near["share"]["high"].as_f64(), "{point:#}");
+        assert!(point["frechet"]["value"].as_f64() > point["frechet"]["floor"].as_f64(), "{point:#}");
+    }
+    // So short a run has nothing to tell yet, whoever holds it.
+    for (name, count) in [("critic", run["compared"].as_u64()), ("inversion", Some(20))] {
+        let attack = &report["attacks"][name];
+        assert_eq!(
+            (&attack["weighs"], attack["estimate"]["n"].as_u64()),
+            (&false.into(), count),
+            "{attack:#}"
+        );
+        assert!(
+            attack["verdict"] != "fail" && attack["separation"]["operating"][1]["rate"] == 0.001,
+            "{attack:#}"
+        );
+    }
+    assert!(lab.text("proof/audit.html").contains("Through training"));
+}
+
+#[test]
+fn a_run_that_did_not_draw_the_images_is_refused_with_the_mend() {
+    let lab = Fixture::new("a_run_that_did_not_draw_the_images");
+    lab.phantoms();
+    lab.succeed("phantom --out others --count 40 --size 32 --bits 8 --seed 8");
+    let train = |collection: &str, out: &str, more: &str| {
+        lab.succeed(&format!("train {collection} --out {out} --grades 0-1 {SMALL} --set kimg=0.064 {more}"));
+    };
+    train("knees", "run", "--set tick_kimg=0.032");
+    train("knees", "another", "--set tick_kimg=0.032 --set seed=1");
+    train("knees", "early", "--set tick_kimg=1");
+    train("others", "strange", "--set tick_kimg=0.032");
+    lab.succeed("sample run --out fakes --seeds 0-9");
+    for (status, line, reason) in [
+        (1, "--run nowhere", "nowhere: is not a run"),
+        (1, "--run knees", "knees: is not a run"),
+        (1, "--run early", "early: holds no snapshot yet; train on, one is written every 1 thousand"),
+        (1, "--run strange", "strange: was trained on another collection than knees"),
+        (1, "--run another", "fakes: was drawn from a model that is none of another's"),
+        (2, "--run run --invert 3", "`3` is too few"),
+        (2, "--invert 20", "--run <RUN>"),
+    ] {
+        let said = lab.fail(status, &format!("audit knees fakes --out p {line}"));
+        assert!(said.contains(reason), "{line}: {said}");
+    }
+    assert!(fs::metadata(lab.path("p")).is_err());
+}

@@ -91,12 +91,21 @@ impl Data {
         for _ in 0..count {
             let grade = draws.choose(&self.shares);
             let image = &self.grades[grade][draws.below(self.grades[grade].len())];
-            values.extend(image.iter().map(|p| f32::from(*p) * (2.0 / 255.0) - 1.0));
+            values.extend(image.iter().copied().map(unit));
             grades.push(grade);
         }
         let data = TensorData::new(values, [count, 1, self.size, self.size]);
         Batch { images: Tensor::from_data(data, device), grades }
     }
+}
+
+/// An image at the size that is trained, in -1..1, as batches hold it.
+pub(crate) fn pixels(image: &Image, size: usize) -> Vec<f32> {
+    bytes(image, size).into_iter().map(unit).collect()
+}
+
+fn unit(byte: u8) -> f32 {
+    f32::from(byte) * (2.0 / 255.0) - 1.0
 }
 
 fn bytes(image: &Image, size: usize) -> Vec<u8> {

@@ -8,6 +8,7 @@ mod data;
 pub mod describer;
 pub mod error;
 pub mod game;
+pub mod insider;
 pub mod mobilenet;
 pub mod model;
 pub mod networks;

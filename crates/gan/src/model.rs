@@ -56,7 +56,7 @@ pub struct Model {
 /// A model's file, read and not yet built.
 pub(crate) struct Stored {
     /// Where it was read, or the name of one that comes with the program.
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     pub(crate) parameters: Parameters,
     pub(crate) header: Header,
     /// SHA-256 of the file.

@@ -150,6 +150,8 @@ pub struct Record {
     pub ticks: Vec<Tick>,
     /// Grids of samples and the thousands of images after which they were drawn, oldest first.
     pub grids: Vec<(u64, PathBuf)>,
+    /// Snapshots and the thousands of images after which they were taken, oldest first.
+    pub snapshots: Vec<(u64, PathBuf)>,
 }
 
 impl Record {
@@ -163,16 +165,22 @@ impl Record {
         let text = if log.exists() { read(&log)? } else { String::new() };
         // The last line may be half written as we look.
         let ticks = text.lines().map_while(|line| serde_json::from_str(line).ok()).collect();
-        let folder = root.join("samples");
-        let mut grids = Vec::new();
-        for entry in fs::read_dir(&folder).map_err(Error::file(&folder))? {
-            let path = entry.map_err(Error::file(&folder))?.path();
-            let kimg = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-            grids.extend(kimg.map(|kimg| (kimg, path)));
-        }
-        grids.sort();
-        Ok(Self { config, ticks, grids })
+        let grids = numbered(&root.join("samples"))?;
+        let snapshots = numbered(&root.join("snapshots"))?;
+        Ok(Self { config, ticks, grids, snapshots })
     }
+}
+
+/// The files of a folder that are named by thousands of images, in that order.
+fn numbered(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
+        let path = entry.map_err(Error::file(folder))?.path();
+        let kimg = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+        files.extend(kimg.map(|kimg| (kimg, path)));
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// Equal images side by side, row after row.

@@ -16,6 +16,7 @@ pub mod features;
 pub mod folds;
 mod fourier;
 pub mod frechet;
+pub mod infinite;
 pub mod kid;
 pub mod moments;
 pub mod panel;

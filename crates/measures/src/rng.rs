@@ -69,6 +69,8 @@ pub enum Purpose {
     Plant = 42,
     /// Which images an attack is calibrated on; index = what they are for.
     Calibration = 43,
+    /// Parts of two sets on which a distance is measured; index = the draw and the side.
+    Subset = 44,
     /// A simulated panel of readers; index = the study.
     Panel = 60,
     /// Which images a reader study shows; index = the truth and use they are drawn for.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use doppelray_images::copies::Warp;
 
+mod trained;
 mod words;
 
 use super::shell::{figure, page, paragraph, section, table};
@@ -23,10 +24,11 @@ pub(crate) struct Films<'a> {
 type Difference = dyn Fn(&Path, &Path, Warp, bool) -> anyhow::Result<Vec<u8>>;
 
 /// The criteria in the order of the page, with what they ask.
-const CRITERIA: [(Criterion, &str, &str); 4] = [
+const CRITERIA: [(Criterion, &str, &str); 5] = [
     (Criterion::SinglingOut, "Singling out", words::SINGLING_OUT),
     (Criterion::Linkability, "Linkability", words::LINKABILITY),
     (Criterion::Inference, "Inference", words::INFERENCE),
+    (Criterion::Model, "With the model in hand", words::MODEL),
     (Criterion::Quality, "Beside privacy", "What the same comparison says of the images' quality."),
 ];
 
@@ -36,6 +38,9 @@ pub(crate) fn draw(report: &Audit, films: &Films) -> anyhow::Result<String> {
     body += &section("What the law asks", &words::law(report));
     for (criterion, heading, question) in CRITERIA {
         body += &section(heading, &attacks(report, criterion, question));
+    }
+    if let Some(run) = &report.run {
+        body += &section("Through training", &trained::draw(run));
     }
     body += &section("How well copies are found", &calibration(report));
     body += &section("The closest pairs", &gallery(report, films)?);

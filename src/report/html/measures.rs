@@ -107,7 +107,15 @@ fn overall(comparison: &Comparison) -> String {
             format!("<span class=\"note\">{}</span>", shown.meaning),
         ]
     };
-    table(&head.map(str::to_owned), &SHOWN.iter().map(row).collect::<Vec<_>>())
+    let mut rows: Vec<Vec<String>> = SHOWN.iter().map(row).collect();
+    if let Some(infinite) = &comparison.frechet_infinite {
+        let meaning =
+            "<span class=\"note\">the same followed to infinitely many images; the floor would be 0</span>";
+        let dash = || perhaps(None);
+        let name = "Fr\u{e9}chet distance, extrapolated".to_owned();
+        rows.insert(1, vec![name, estimate(Some(infinite)), dash(), dash(), meaning.to_owned()]);
+    }
+    table(&head.map(str::to_owned), &rows)
 }
 
 /// Measures down, parts across: value, interval, and the floor below.

@@ -124,6 +124,13 @@ impl<R: Rules> Game for Play<R> {
         &self.average
     }
 
+    fn scores(&self, images: Vec<f32>, grades: &[usize]) -> Vec<f64> {
+        let side = self.settings.size;
+        let images = TensorData::new(images, [grades.len(), 1, side, side]);
+        let scores = R::score(&self.critic.valid(), Tensor::from_data(images, &Device::flex()), grades);
+        values(scores).into_iter().map(f64::from).collect()
+    }
+
     fn state(&self) -> Parameters {
         let mut state: Parameters = under("average", &self.average).collect();
         state.extend(under("generator", &collect(&self.generator)).chain(self.adams[0].state("generator")));

@@ -67,6 +67,9 @@ pub(crate) trait Game {
     /// The average generator, which samples.
     fn average(&self) -> &Parameters;
 
+    /// The critic's scores of as many images as grades, one after the other, in -1..1: the higher, the realer.
+    fn scores(&self, images: Vec<f32>, grades: &[usize]) -> Vec<f64>;
+
     /// Everything that resumes it, by name.
     fn state(&self) -> Parameters;
 
@@ -92,14 +95,22 @@ fn latents(settings: &Settings, purpose: Purpose, index: u64, device: &Device) -
     Tensor::from_data(TensorData::new(draws, shape), device)
 }
 
-fn scalar(tensor: &Tensor<1>) -> f64 {
+pub(crate) fn scalar(tensor: &Tensor<1>) -> f64 {
     f64::from(tensor.clone().into_scalar::<f32>())
 }
 
 /// The generator of these settings with these parameters, off the tape.
 pub(crate) fn generator(settings: &Settings, parameters: &Parameters) -> Result<Generator, String> {
-    let device = Device::flex();
-    let mut init = Init::new(settings.seed, Purpose::GeneratorWeights, &device);
+    generator_on(settings, parameters, &Device::flex())
+}
+
+/// The same on a device.
+pub(crate) fn generator_on(
+    settings: &Settings,
+    parameters: &Parameters,
+    device: &Device,
+) -> Result<Generator, String> {
+    let mut init = Init::new(settings.seed, Purpose::GeneratorWeights, device);
     let (grades, size) = (settings.grades.len(), settings.size);
     Ok(match &settings.game {
         GameConfig::Wasserstein(config) => {

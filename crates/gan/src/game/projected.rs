@@ -323,6 +323,21 @@ impl Game for Play {
         &self.average
     }
 
+    /// The sum over levels of the mean score, of images that are not augmented. A last batch that fills no group is filled up.
+    fn scores(&self, mut images: Vec<f32>, grades: &[usize]) -> Vec<f64> {
+        let (side, count) = (self.settings.size, grades.len().next_multiple_of(GROUP));
+        let more: Vec<f32> =
+            images.iter().copied().cycle().take(count * side * side - images.len()).collect();
+        images.extend(more);
+        let filled: Vec<usize> = grades.iter().copied().cycle().take(count).collect();
+        let images = TensorData::new(images, [count, 1, side, side]);
+        let seen = self.seen(Tensor::from_data(images, &self.device));
+        let levels = self.critics.clone().no_grad().forward(&seen, &filled, self.settings.precision);
+        let means = levels.into_iter().map(|level| level.flatten::<2>(1, 3).mean_dim(1)); // [b, 1]
+        let sum = means.reduce(|a, b| a + b).expect("there is a critic");
+        values(sum).into_iter().take(grades.len()).map(f64::from).collect()
+    }
+
     fn state(&self) -> Parameters {
         let mut state: Parameters = under("average", &self.average).collect();
         state.extend(under("generator", &collect(&self.generator)).chain(self.adams[0].state("generator")));

@@ -33,6 +33,15 @@ impl Generator {
         }
     }
 
+    /// The same with parameters that are not trained.
+    pub(crate) fn frozen(self) -> Self {
+        match self {
+            Self::Plain(generator) => Self::Plain(generator.no_grad()),
+            Self::Residual(generator) => Self::Residual(generator.no_grad()),
+            Self::Fast(generator) => Self::Fast(Box::new(generator.no_grad())),
+        }
+    }
+
     /// One image `[1, 1, s, s]` in -1..1 of a latent `[1, z]` and noise `[1, n]` at a place among the grades.
     pub(crate) fn draw(&self, latent: Tensor<2>, noise: Tensor<2>, place: f64) -> Tensor<4> {
         match self {

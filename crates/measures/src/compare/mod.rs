@@ -14,6 +14,7 @@ use crate::detectability::detectability;
 use crate::estimate::{Estimate, Resampling, Units, distance_estimate, mean_estimate};
 use crate::features::{FeatureError, Features};
 use crate::frechet::{Gaussian, frechet};
+use crate::infinite::frechet_infinite;
 use crate::kid::kid;
 use crate::prdc::indicators;
 use crate::rng::{Purpose, stream};
@@ -72,6 +73,9 @@ pub struct Comparison {
     /// Each measure of all images with its interval and floor.
     #[serde(flatten)]
     pub measures: Measures<Estimate>,
+    /// The Frechet distance extrapolated to infinitely many images of both kinds, where there are enough for that.
+    #[serde(default)]
+    pub frechet_infinite: Option<Estimate>,
     /// Both kinds against real images at the floor's count.
     pub equal_count: Option<EqualCount>,
     /// What to know before these numbers are believed.
@@ -141,6 +145,7 @@ fn compare_all(
 ) -> Result<Comparison, FeatureError> {
     let equal_count = equal::equal_count(real, synthetic, settings)?;
     let mut measures = Measures::default();
+    let frechet_infinite = frechet_infinite(real, synthetic, settings.seed)?;
     if units(real, synthetic) >= FEWEST {
         measures[Measure::Frechet] = Some(frechet_estimate(real, synthetic, settings)?);
         measures[Measure::Kid] = Some(kid(real, synthetic)?);
@@ -163,6 +168,7 @@ fn compare_all(
         real_images: real.len(),
         synthetic_images: synthetic.len(),
         measures,
+        frechet_infinite,
         equal_count,
         notes: notes(real, synthetic, settings),
     })

@@ -14,6 +14,10 @@ pub(super) const LINKABILITY: &str =
 pub(super) const INFERENCE: &str =
     "Can someone who holds a person's film and the synthetic images infer that the person was trained on?";
 
+/// What follows from holding the model.
+pub(super) const MODEL: &str = "Could someone who holds the generator, or the checkpoint of its training, infer that a person was \
+    trained on? This decides on sharing the model, not on sharing images.";
+
 /// The three criteria of WP29 Opinion 05/2014 with what was found, and what EDPB Opinion 28/2024 adds.
 pub(super) fn law(report: &Audit) -> String {
     let asked = [
@@ -59,8 +63,6 @@ const LIMITS: &str = "\u{201c}Pass\u{201d} means: these attacks, at these counts
 /// What this audit leaves open.
 pub(super) fn untested(report: &Audit) -> String {
     let mut left = vec![
-        "Attacks with the generator itself in hand (its critic's scores, inverting its latents): they matter where the model is \
-         shared, not where images alone are.",
         "Attackers who hold another film of the same person from another day.",
         "Inference of attributes beyond membership, and of properties of the whole training population.",
         "What metadata, file names or the order of files give away.",
@@ -70,6 +72,12 @@ pub(super) fn untested(report: &Audit) -> String {
             0,
             "Linking a synthetic image to a person by an embedding of subjects (re-identification).",
         );
+    }
+    const INSIDER: &str = "Attacks with the generator itself in hand (its critic's scores, inverting its latents): the run was not \
+        given (--run). They matter where the model is shared, not where images alone are.";
+    match &report.run {
+        None => left.insert(0, INSIDER),
+        Some(run) => left.extend(run.untested.iter().map(String::as_str)),
     }
     let items: String = left.iter().map(|item| format!("<li>{}</li>\n", escape(item))).collect();
     format!("<ul>\n{items}</ul>\n")
