@@ -140,15 +140,30 @@ def finish_stretch(page, answer):
     raise AssertionError("the stretch does not end")
 
 
+def place(page):
+    """Names the showing that the page is at."""
+    return ask(page, "(document.body.dataset.setup || '') + (document.querySelector('#progress span') || {}).textContent")
+
+
+@contextmanager
+def one_showing(page, go_on):
+    """Around the answer to one showing: waits until it can be given, and until it was taken; an example first tells what it was."""
+    ready(page)
+    until(lambda: ask(page, "!!document.querySelector('#answer input:enabled')"), "an answer can be given")
+    before, example = place(page), ask(page, "JSON.parse(document.body.dataset.setup).example")
+    yield
+    if example:
+        page.wait_for_selector("#feedback:visible")
+        go_on()
+    until(lambda: place(page) != before, "the next one comes")
+
+
 def keyboard_answer(page, digits):
     """One showing with the keyboard alone."""
-    for digit in digits:
-        page.keyboard.press(digit)
-    page.keyboard.press("Enter")
-    page.wait_for_timeout(150)
-    if page.locator("#feedback:visible").count():
+    with one_showing(page, lambda: page.keyboard.press("Enter")):
+        for digit in digits:
+            page.keyboard.press(digit)
         page.keyboard.press("Enter")
-        page.wait_for_timeout(150)
 
 
 def keyboard_only(browser, study):
@@ -220,18 +235,14 @@ def touch(browser, study):
 
 def tap(page, values):
     """One showing with fingers alone; where a mark can be set, it is set in the middle."""
-    ready(page)
-    if page.locator("input[name=mark]").count():
-        page.locator("canvas").tap()
-        # Two taps in a row would be a double tap.
-        page.wait_for_timeout(400)
-    for name, value in values.items():
-        page.locator(f"label:has(input[name={name}][value='{value}'])").tap()
-    page.locator("#submit").tap()
-    page.wait_for_timeout(150)
-    if page.locator("#feedback:visible").count():
+    with one_showing(page, lambda: page.locator("#submit").tap()):
+        if page.locator("input[name=mark]").count():
+            page.locator("canvas").tap()
+            # Two taps in a row would be a double tap.
+            page.wait_for_timeout(400)
+        for name, value in values.items():
+            page.locator(f"label:has(input[name={name}][value='{value}'])").tap()
         page.locator("#submit").tap()
-        page.wait_for_timeout(100)
 
 
 def answer_grade(page, grade=2):
