@@ -47,7 +47,7 @@ pub(crate) struct Utility {
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
     /// What turns images into numbers: the built-in bank, or a .safetensors file of SqueezeNet 1.1's or MobileNetV2's weights;
-    /// with [whole] in the plan also of ResNet-18, ResNet-34 or VGG-16, by torchvision's names.
+    /// with a table `whole` in the plan also of ResNet-18, ResNet-34 or VGG-16, by torchvision's names.
     #[arg(long, value_name = "NAME|FILE", default_value = "bank")]
     features: String,
     /// The split of real images to test on [default: test if there is one, else val].
