@@ -25,14 +25,13 @@ impl Describer {
     /// Reads a weights file of whichever network has its tensors.
     pub fn read(path: &Path, device: &Device) -> Result<Self> {
         let bytes = read(path)?;
-        let weights = |network| Weights::new(path, &bytes, network, device);
-        let names = weights("SqueezeNet 1.1")?;
-        let has = |name| names.names().contains(&name);
+        let weights = Weights::new(path, &bytes, "SqueezeNet 1.1", device)?;
+        let has = |name| weights.names().contains(&name);
         if has("features.3.squeeze.weight") {
-            return Ok(Self::SqueezeNet(Box::new(SqueezeNet::of(&names, device)?)));
+            return Ok(Self::SqueezeNet(Box::new(SqueezeNet::of(&weights, device)?)));
         }
         if has("features.1.conv.0.0.weight") {
-            return Ok(Self::MobileNet(Box::new(MobileNet::of(&weights("MobileNetV2")?, device)?)));
+            return Ok(Self::MobileNet(Box::new(MobileNet::of(&weights.of("MobileNetV2"), device)?)));
         }
         Err(Error::content(path, format!("holds the tensors of no network known here; {KNOWN} is needed")))
     }

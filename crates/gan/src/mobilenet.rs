@@ -15,7 +15,7 @@ use crate::pretrained::{Conv, DEVIATION, MEAN, SIDE, Weights, means, read};
 pub const WIDTH: usize = 1280;
 
 /// Rows of table 2 of the paper: expansion, output channels, repetitions, and the first one's stride.
-pub(crate) const STAGES: [[usize; 4]; 7] = [
+const STAGES: [[usize; 4]; 7] = [
     [1, 16, 1, 1],
     [6, 24, 2, 2],
     [6, 32, 3, 2],
@@ -24,8 +24,9 @@ pub(crate) const STAGES: [[usize; 4]; 7] = [
     [6, 160, 3, 2],
     [6, 320, 1, 1],
 ];
-/// Channels of the first convolution.
+/// Channels of the first convolution, and of the last bottleneck.
 const STEM: usize = 32;
+const THIN: usize = STAGES[STAGES.len() - 1][1];
 /// Blocks, by torchvision's number, whose widened maps [`MobileNet::fine`] describes: of 28 and 14 places a side.
 const FINE: [usize; 3] = [7, 11, 14];
 /// Numbers of [`MobileNet::fine`].
@@ -63,23 +64,13 @@ impl MobileNet {
     }
 
     pub(crate) fn of(weights: &Weights, device: &Device) -> Result<Self> {
-        let (mut blocks, mut channels) = (Vec::new(), STEM);
-        for [expansion, outputs, count, stride] in STAGES {
-            for repeat in 0..count {
-                let stride = if repeat == 0 { stride } else { 1 };
-                blocks.push(Block::read(
-                    weights,
-                    blocks.len() + 1,
-                    [channels, outputs],
-                    [expansion, stride],
-                )?);
-                channels = outputs;
-            }
-        }
+        let blocks = bottlenecks().into_iter().enumerate();
+        let blocks = blocks.map(|(at, (channels, sizes))| Block::read(weights, at + 1, channels, sizes));
+        let blocks = blocks.collect::<Result<Vec<_>>>()?;
         Ok(Self {
             stem: weights.conv("features.0.0", [STEM, 3, 3, 3])?,
             grey: grey_stem(weights)?,
-            last: weights.conv(&format!("features.{}.0", blocks.len() + 1), [WIDTH, channels, 1, 1])?,
+            last: weights.conv(&format!("features.{}.0", blocks.len() + 1), [WIDTH, THIN, 1, 1])?,
             blocks,
             hash: weights.hash(),
             device: device.clone(),
@@ -125,6 +116,18 @@ impl MobileNet {
         let x = self.blocks.iter().fold(stem, |x, block| block.forward(x));
         bounded(&self.last, x, POINT)
     }
+}
+
+/// The bottlenecks: input and output channels, expansion and stride.
+pub(crate) fn bottlenecks() -> Vec<([usize; 2], [usize; 2])> {
+    let (mut blocks, mut inputs) = (Vec::new(), STEM);
+    for [expansion, outputs, count, stride] in STAGES {
+        for repeat in 0..count {
+            blocks.push(([inputs, outputs], [expansion, if repeat == 0 { stride } else { 1 }]));
+            inputs = outputs;
+        }
+    }
+    blocks
 }
 
 /// Convolution, then ReLU6.

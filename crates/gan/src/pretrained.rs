@@ -62,6 +62,11 @@ impl<'a> Weights<'a> {
         Ok(Self { path, network, file, device, hash })
     }
 
+    /// The same tensors, looked through for another network's.
+    pub(crate) fn of(self, network: &'static str) -> Self {
+        Self { network, ..self }
+    }
+
     /// SHA-256 of the file, in hexadecimal.
     pub(crate) fn hash(&self) -> String {
         self.hash.clone()

@@ -3,26 +3,14 @@
 use burn::tensor::Tensor;
 
 use super::layers::{Spec, Then, Walk};
-use crate::mobilenet::STAGES;
-
-/// The bottlenecks: input and output channels, expansion, stride.
-fn blocks() -> Vec<([usize; 2], usize, usize)> {
-    let (mut blocks, mut inputs) = (Vec::new(), 32);
-    for [expansion, outputs, count, stride] in STAGES {
-        for number in 0..count {
-            blocks.push(([inputs, outputs], expansion, if number == 0 { stride } else { 1 }));
-            inputs = outputs;
-        }
-    }
-    blocks
-}
+use crate::mobilenet::bottlenecks;
 
 pub(super) fn specs() -> Vec<Spec> {
     let six = |name: String, norm: String, channels, window| {
         Spec::new(name, channels, window).normed(norm).then(Then::Relu6)
     };
     let mut specs = vec![six("features.0.0".into(), "features.0.1".into(), [3, 32], [3, 2, 1])];
-    for (at, ([inputs, outputs], expansion, stride)) in blocks().into_iter().enumerate() {
+    for (at, ([inputs, outputs], [expansion, stride])) in bottlenecks().into_iter().enumerate() {
         let name = |part: String| format!("features.{}.conv.{part}", at + 1);
         let wide = inputs * expansion;
         let mut part = 0;
@@ -42,7 +30,7 @@ pub(super) fn specs() -> Vec<Spec> {
 /// `[b, 3, 224, 224]` to `[b, 1280, 7, 7]`.
 pub(super) fn forward(walk: &mut Walk, images: Tensor<4>) -> Tensor<4> {
     let mut x = walk.next(images); // [b, 32, 112, 112]
-    for ([inputs, outputs], expansion, stride) in blocks() {
+    for ([inputs, outputs], [expansion, stride]) in bottlenecks() {
         let mut y = x.clone();
         for _ in 0..if expansion > 1 { 3 } else { 2 } {
             y = walk.next(y);

@@ -138,7 +138,7 @@ impl Classifier {
         let bytes = read(path)?;
         let file = Weights::new(path, &bytes, "the network", device)?;
         let architecture = Architecture::of(path, &file.names())?;
-        let file = Weights::new(path, &bytes, architecture.name(), device)?;
+        let file = file.of(architecture.name());
         let network = Self::random(architecture, outputs, seed, device);
         let parameters = weights::adopted(&network, &file, architecture)?;
         load(network, &parameters).map_err(|reason| Error::content(path, reason))
