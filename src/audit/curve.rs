@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use doppelray_gan::model::{Manner, Model};
-use doppelray_images::copies::{self, centred};
 use doppelray_images::progress::{Event, Listener};
 use doppelray_measures::Features;
 use doppelray_measures::audit::{Nearest, Nearness, nearness, separate};
@@ -16,7 +15,7 @@ use super::Plan;
 use super::look::{Looked, look_at};
 use super::members::FEWEST;
 use super::people::Groups;
-use super::real::Real;
+use super::real::{Real, pictures};
 use super::trained::Trained;
 use crate::report::audit::Point;
 use crate::report::evaluate::FileHash;
@@ -74,10 +73,9 @@ impl Beside<'_> {
         let [training, held_out] = self.even;
         let rows: Vec<usize> = training.iter().chain(held_out).copied().collect();
         let mirrored = rows.iter().map(|row| row + people.rows.len());
-        let sketches = self.real.sketches.select(&rows.iter().copied().chain(mirrored).collect::<Vec<_>>());
-        let centre = &self.real.centre;
-        let values = drawn.sketches.iter().flat_map(|sketch| centred(sketch, centre)).collect();
-        let drawn_sketches = Features::new(copies::WIDTH, values)?;
+        let sketches =
+            self.real.sketches[0].select(&rows.iter().copied().chain(mirrored).collect::<Vec<_>>());
+        let [drawn_sketches, _] = pictures(&self.real.frame, drawn.sketches.iter())?;
         let mut nearest = BTreeMap::new();
         nearest.insert("pixels".to_owned(), self.nearest(&drawn_sketches, &sketches, &rows)?);
         for ((space, population), features) in spaces.iter().zip(&self.real.spaces).zip(&drawn.features) {

@@ -1,7 +1,7 @@
 //! One decoding of each image: its sketch, and its features in every space.
 
 use anyhow::Context;
-use doppelray_images::copies::sketch;
+use doppelray_images::copies::{Sketch, sketch};
 use doppelray_images::progress::{Event, Listener};
 use doppelray_images::{Collection, Image, Row};
 use doppelray_measures::Features;
@@ -12,7 +12,7 @@ use crate::spaces::Space;
 /// What was seen of some images.
 pub(super) struct Looked {
     /// A sketch an image, as it is.
-    pub(super) sketches: Vec<Vec<f32>>,
+    pub(super) sketches: Vec<Sketch>,
     /// Features by space.
     pub(super) features: Vec<Features>,
 }

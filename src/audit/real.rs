@@ -1,6 +1,6 @@
 //! What is known of the real images before a synthetic one is seen.
 
-use doppelray_images::copies::{self, centre, centred, mirrored};
+use doppelray_images::copies::{Frame, Sketch, WIDTHS};
 use doppelray_images::progress::{Event, Listener};
 use doppelray_measures::Features;
 use doppelray_measures::audit::density::bandwidth;
@@ -14,10 +14,10 @@ use crate::spaces::Space;
 
 /// The real images as numbers.
 pub(super) struct Real {
-    /// Mean sketch, which every sketch is taken less of.
-    pub(super) centre: Vec<f32>,
-    /// Centred sketches of all rows, then of all rows mirrored.
-    pub(super) sketches: Features,
+    /// What all sketches have in common.
+    pub(super) frame: Frame,
+    /// Both pictures of all rows' sketches, then of all rows mirrored.
+    pub(super) sketches: [Features; 2],
     pub(super) spaces: Vec<Population>,
     /// Who is who, in the last space; absent where too few subjects have two images.
     pub(super) linking: Option<Linking>,
@@ -53,10 +53,9 @@ impl Real {
         let looked = look(&people.collection, &people.rows, spaces, listener);
         listener(Event::End);
         let looked = looked?;
-        let centre = centre(looked.sketches.iter().map(Vec::as_slice));
-        let plain = looked.sketches.iter().flat_map(|s| centred(s, &centre));
-        let turned = looked.sketches.iter().flat_map(|s| centred(&mirrored(s), &centre));
-        let sketches = Features::new(copies::WIDTH, plain.chain(turned).collect())?;
+        let frame = Frame::of(&looked.sketches);
+        let turned: Vec<Sketch> = looked.sketches.iter().map(Sketch::mirrored).collect();
+        let sketches = pictures(&frame, looked.sketches.iter().chain(&turned))?;
         let linking = looked
             .features
             .last()
@@ -66,26 +65,49 @@ impl Real {
         let same = |a: usize, b: usize| people.units[a] == people.units[b];
         let population = |features| Population::of(features, settings, &same);
         let spaces = looked.features.into_iter().map(population).collect::<anyhow::Result<_>>()?;
-        Ok(Self { centre, sketches, spaces, linking })
+        Ok(Self { frame, sketches, spaces, linking })
     }
 
-    /// The real images of other subjects whose sketches come nearest to some rows' (or, from `rows.len()` on, to their
-    /// mirrored ones).
+    /// The real images of other subjects whose sketches come nearest to some rows', and, from `rows.len()` on, to their
+    /// mirrored ones.
     pub(super) fn strangers(
         &self,
         rows: &[usize],
         people: &People,
         k: usize,
-    ) -> anyhow::Result<Vec<Vec<Neighbour>>> {
+    ) -> anyhow::Result<Vec<Vec<usize>>> {
         let count = people.rows.len();
-        let fixed = self
-            .sketches
-            .select(&rows.iter().copied().chain(rows.iter().map(|r| r + count)).collect::<Vec<_>>());
-        let all = self.sketches.select(&(0..count).collect::<Vec<_>>());
-        let mut nearest = Nearest::new(&fixed, k);
-        nearest.see_unless(&all, &|a, b| people.units[rows[a % rows.len()]] == people.units[b])?;
-        Ok(nearest.found())
+        let own: Vec<usize> = rows.iter().copied().chain(rows.iter().map(|r| r + count)).collect();
+        let near = |sketches: &Features| {
+            let (fixed, all) = (sketches.select(&own), sketches.select(&(0..count).collect::<Vec<_>>()));
+            let mut nearest = Nearest::new(&fixed, k);
+            nearest.see_unless(&all, &|a, b| people.units[rows[a % rows.len()]] == people.units[b])?;
+            anyhow::Ok(nearest.found())
+        };
+        let near = [near(&self.sketches[0])?, near(&self.sketches[1])?];
+        Ok((0..own.len()).map(|at| either(&near, at)).collect())
     }
+}
+
+/// Both pictures of some sketches.
+pub(super) fn pictures<'a>(
+    frame: &Frame,
+    sketches: impl Iterator<Item = &'a Sketch>,
+) -> anyhow::Result<[Features; 2]> {
+    let mut values = [Vec::new(), Vec::new()];
+    for sketch in sketches {
+        values.iter_mut().zip(frame.pictures(sketch)).for_each(|(all, own)| all.extend(own));
+    }
+    let [plain, moved] = values;
+    Ok([Features::new(WIDTHS[0], plain)?, Features::new(WIDTHS[1], moved)?])
+}
+
+/// Who is near a place by one picture or by the other, each once.
+pub(super) fn either(near: &[Vec<Vec<Neighbour>>; 2], at: usize) -> Vec<usize> {
+    let mut found: Vec<usize> = near.iter().flat_map(|near| &near[at]).map(|near| near.at).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 impl Population {

@@ -1,6 +1,5 @@
 //! One pass over the synthetic images, block by block, past all real ones.
 
-use doppelray_images::copies::{self, centred};
 use doppelray_images::progress::{Event, Listener};
 use doppelray_measures::Features;
 use doppelray_measures::audit::{Density, Nearest, Neighbour};
@@ -9,20 +8,27 @@ use doppelray_measures::rng::{Purpose, stream};
 use super::Plan;
 use super::linking::Half;
 use super::look::{Looked, look};
-use super::real::{Population, Real, Whitened};
+use super::real::{Population, Real, Whitened, either, pictures};
 
 /// Synthetic images in memory at a time.
 const BLOCK: usize = 4096;
 
 /// What the pass found.
 pub(super) struct Found {
-    /// For each real row, and then for each one mirrored: the synthetic images whose sketches come nearest.
-    pub(super) candidates: Vec<Vec<Neighbour>>,
+    /// By each picture of the sketch, for each real row and then for each one mirrored: the synthetic images that come nearest.
+    pub(super) near: [Vec<Vec<Neighbour>>; 2],
     pub(super) spaces: Vec<InSpace>,
     /// For each half of the subjects and each of its rows, the distance to the nearest synthetic image in its embedding.
     pub(super) linked: Vec<Vec<f64>>,
     /// Synthetic images drawn by lot, with the other synthetic images nearest to each.
-    pub(super) sample: Vec<(usize, Vec<Neighbour>)>,
+    pub(super) sample: Vec<(usize, Vec<usize>)>,
+}
+
+impl Found {
+    /// The synthetic images that may be copies of a real row (or, from `rows.len()` on, mirrored ones).
+    pub(super) fn candidates(&self, row: usize) -> Vec<usize> {
+        either(&self.near, row)
+    }
 }
 
 /// What it found in one space, for each real row.
@@ -35,8 +41,8 @@ pub(super) struct InSpace {
 
 /// Those who wait for synthetic images to pass.
 struct Waiting<'a> {
-    sketches: Nearest<'a>,
-    sample: Nearest<'a>,
+    sketches: [Nearest<'a>; 2],
+    sample: [Nearest<'a>; 2],
     spaces: Vec<WaitingIn<'a>>,
     halves: Vec<(&'a Half, Nearest<'a>)>,
 }
@@ -73,11 +79,11 @@ pub(super) fn survey(real: &Real, plan: &Plan, listener: Listener) -> anyhow::Re
 fn pass(real: &Real, plan: &Plan, lot: &[usize], listener: Listener) -> anyhow::Result<Found> {
     let Plan { synthetic, spaces, settings, .. } = plan;
     let chosen: Vec<_> = lot.iter().map(|at| synthetic.rows[*at].clone()).collect();
-    let sample = sketches(&look(&synthetic.collection, &chosen, &[], listener)?, real)?;
+    let sample = sketched(&look(&synthetic.collection, &chosen, &[], listener)?, real)?;
     let halves = real.linking.iter().flat_map(|linking| &linking.halves);
     let mut waiting = Waiting {
-        sketches: Nearest::new(&real.sketches, settings.candidates),
-        sample: Nearest::new(&sample, settings.candidates),
+        sketches: real.sketches.each_ref().map(|sketches| Nearest::new(sketches, settings.candidates)),
+        sample: sample.each_ref().map(|sample| Nearest::new(sample, settings.candidates)),
         spaces: real.spaces.iter().map(WaitingIn::new).collect(),
         halves: halves.map(|half| (half, Nearest::new(&half.fixed, 1))).collect(),
     };
@@ -88,19 +94,22 @@ fn pass(real: &Real, plan: &Plan, lot: &[usize], listener: Listener) -> anyhow::
         nearest: space.nearest.found().iter().map(|n| n[0].squared).collect(),
         density: space.density.map(|(_, density)| density.logs()),
     });
+    let repeated = waiting.sample.map(Nearest::found);
     Ok(Found {
         spaces: spaces.collect(),
         linked: waiting.halves.into_iter().map(|(_, nearest)| distances(nearest)).collect(),
-        candidates: waiting.sketches.found(),
-        sample: lot.iter().copied().zip(waiting.sample.found()).collect(),
+        near: waiting.sketches.map(Nearest::found),
+        sample: lot.iter().enumerate().map(|(i, at)| (*at, either(&repeated, i))).collect(),
     })
 }
 
 impl Waiting<'_> {
     fn see(&mut self, looked: &Looked, real: &Real, lot: &[usize]) -> anyhow::Result<()> {
-        let sketches = sketches(looked, real)?;
-        self.sketches.see(&sketches)?;
-        self.sample.see_unless(&sketches, &|a, b| lot[a] == b)?;
+        let sketches = sketched(looked, real)?;
+        for ((own, sample), more) in self.sketches.iter_mut().zip(&mut self.sample).zip(&sketches) {
+            own.see(more)?;
+            sample.see_unless(more, &|a, b| lot[a] == b)?;
+        }
         for (half, nearest) in &mut self.halves {
             let last = looked.features.last().expect("halves are of a space");
             nearest.see(&half.embedding.project(last)?)?;
@@ -122,7 +131,6 @@ fn distances(nearest: Nearest) -> Vec<f64> {
     nearest.found().iter().map(|n| n[0].squared.sqrt()).collect()
 }
 
-fn sketches(looked: &Looked, real: &Real) -> anyhow::Result<Features> {
-    let values = looked.sketches.iter().flat_map(|s| centred(s, &real.centre)).collect();
-    Ok(Features::new(copies::WIDTH, values)?)
+fn sketched(looked: &Looked, real: &Real) -> anyhow::Result<[Features; 2]> {
+    pictures(&real.frame, looked.sketches.iter())
 }

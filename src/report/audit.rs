@@ -96,7 +96,8 @@ pub(crate) struct Attack {
 /// Copy detection: how well it works here, and what it found.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Copies {
-    /// The distance (1 - correlation of registered textures) up to which an image counts as a copy.
+    /// The distance (1 - correlation of registered textures, or what is as rare in textures half as fine) up to which an image
+    /// counts as a copy.
     pub(crate) threshold: Option<f64>,
     /// False alarms to be expected in the whole audit.
     pub(crate) expected_false_alarms: f64,
@@ -201,7 +202,7 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     /// The largest area under the curve that counts as telling nothing.
     pub(crate) tolerance: f64,
-    /// Synthetic images that are laid over each real image, and over its mirror image.
+    /// Synthetic images, by each of two coarse pictures, that are laid over each real image, and over its mirror image.
     pub(crate) candidates: usize,
     /// Whitened directions of a space in which densities are taken.
     pub(crate) directions: usize,
@@ -231,7 +232,7 @@ impl Default for Settings {
         Self {
             seed: 0,
             tolerance: 0.55,
-            candidates: 3,
+            candidates: 2,
             directions: 16,
             false_alarms: 0.01,
             strangers_looked_at: 300,

@@ -8,7 +8,8 @@ use crate::report::anatomy::{Anatomy, Spread};
 
 const ABOUT: &str = "The joint is found as the clearest dark band between two bones, in each compartment by itself, and the bones' \
     borders beside it. Lengths are shares of the tibial plateau's width, angles degrees (varus positive). The distance is \
-    Wasserstein's, in the same unit; its floor is that of random halves of the real knees.";
+    Wasserstein's, in the same unit; its floor is that of random halves of the real knees. Of the axis a film that ends below the joint \
+    shows too little: one knee's is mostly noise there, so only its distribution is compared.";
 
 /// The section's body; `film` gives the PNG to show for a synthetic image.
 pub(super) fn anatomy(

@@ -36,6 +36,8 @@ const CRITERIA: [(Criterion, &str, &str); 5] = [
 pub(crate) fn draw(report: &Audit, films: &Films) -> anyhow::Result<String> {
     let mut body = summary(report);
     body += &section("What the law asks", &words::law(report));
+    let why = report.reasons.iter().chain(&report.remarks).map(|reason| paragraph("", reason));
+    body += &section("Why", &why.collect::<String>());
     for (criterion, heading, question) in CRITERIA {
         body += &section(heading, &attacks(report, criterion, question));
     }
@@ -55,7 +57,6 @@ fn summary(report: &Audit) -> String {
         format!("{} of {}{split}", count(side.count), side.title)
     };
     let control = report.holdout.as_ref().map_or_else(|| "none".to_owned(), set);
-    let reasons = report.reasons.iter().chain(&report.remarks).map(|reason| paragraph("lead", reason));
     let sets = format!(
         "Trained on: {}. Held out, never seen by the generator: {control}. Synthetic: {}. Attacks by scores compare {} training \
          images with {} held-out ones that are alike in grade.",
@@ -64,7 +65,7 @@ fn summary(report: &Audit) -> String {
         count(report.matched.training),
         count(report.matched.holdout)
     );
-    reasons.collect::<String>() + &paragraph("note", &sets)
+    paragraph("lead", &sets)
 }
 
 /// The attacks that speak to one criterion.
@@ -81,7 +82,7 @@ fn attacks(report: &Audit, criterion: Criterion, question: &str) -> String {
         let [a, b, c] = numbers;
         vec![title, word(attack.verdict).to_owned(), a, b, c]
     };
-    out += &table(&head, &of.iter().map(row).collect::<Vec<_>>());
+    out += &stacked(&head, &of.iter().map(row).collect::<Vec<_>>());
     for attack in &of {
         out += &paragraph("note", &format!("{}. {} {}", attack.title, attack.about, attack.reason));
     }
@@ -95,7 +96,11 @@ fn rates(of: &[&Attack]) -> String {
         .filter_map(|attack| Some((attack, attack.separation.as_ref()?)))
         .flat_map(|(attack, separation)| {
             separation.operating.iter().map(move |o| {
-                let few = if o.resolved { "" } else { " (too few held-out images to resolve it)" };
+                let few = if o.resolved {
+                    ""
+                } else {
+                    "<span class=\"below\">too few held-out images to resolve it</span>"
+                };
                 vec![
                     escape(&attack.title),
                     format!("{}%{few}", number(100.0 * o.rate)),
@@ -111,7 +116,12 @@ fn rates(of: &[&Attack]) -> String {
     }
     let head =
         ["", "Allowed false alarms", "Training images beyond", "Held-out images beyond", "Chance of so many"];
-    table(&head.map(str::to_owned), &rows)
+    stacked(&head.map(str::to_owned), &rows)
+}
+
+/// A table with each interval below its value, so that it is no wider than the page.
+fn stacked(head: &[String], rows: &[Vec<String>]) -> String {
+    format!("<div class=\"stacked\">\n{}</div>\n", table(head, rows))
 }
 
 fn word(verdict: Verdict) -> &'static str {
@@ -135,7 +145,7 @@ fn calibration(report: &Audit) -> String {
         .collect();
     let head = ["Copies planted", "Share found, 95% interval", "Planted"].map(str::to_owned);
     let about = format!(
-        "An image counts as a copy up to a distance of {} (1 less the correlation of textures laid over each other). The bound is \
+        "An image counts as a copy up to a distance of {} (1 less the correlation of textures laid over each other, or what is as rare among strangers in textures half as fine). The bound is \
          set so that {} false alarms are to be expected in the whole audit, by how close real images of different people come.",
         number(threshold),
         copies.expected_false_alarms

@@ -31,6 +31,8 @@ pub struct Picture {
 pub struct Registered {
     /// Correlation of the fine textures where both are; 1 for the same image.
     pub correlation: f64,
+    /// The same of textures half as fine, which noise hides less.
+    pub middle: f64,
     /// From the template to the picture.
     pub warp: Warp,
 }
@@ -68,13 +70,14 @@ impl Template {
         for ((level, texture), steps) in self.levels.iter().zip(&picture.textures).zip(STEPS) {
             warp = level.refine(texture, warp, steps).0;
         }
-        let finest = &self.levels[2];
-        let found = finest.correlation(&warp.look(&picture.textures[2], finest.side));
-        let plain = finest.correlation(&picture.textures[2]);
-        if plain >= found {
-            return Registered { correlation: plain, warp: Warp::IDENTITY };
-        }
-        Registered { correlation: found, warp }
+        let at = |level: usize, warp: &Warp| {
+            let level_of = &self.levels[level];
+            level_of.correlation(&warp.look(&picture.textures[level], level_of.side))
+        };
+        let found = at(2, &warp);
+        let plain = self.levels[2].correlation(&picture.textures[2]);
+        let (correlation, warp) = if plain >= found { (plain, Warp::IDENTITY) } else { (found, warp) };
+        Registered { correlation, middle: at(1, &warp), warp }
     }
 }
 

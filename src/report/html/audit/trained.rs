@@ -3,8 +3,9 @@
 use doppelray_measures::estimate::Estimate;
 
 use super::super::bands::{Axis, Labels, Series, curves};
-use super::super::shell::{figure, paragraph, table};
+use super::super::shell::{figure, paragraph};
 use super::super::text::{count, escape, estimate, number, perhaps};
+use super::stacked;
 use crate::report::audit::{Point, Trained};
 
 /// The curve, as figures and as a table.
@@ -94,5 +95,5 @@ fn rows(run: &Trained) -> String {
         cells.push(estimate(point.membership.as_ref()) + &by_chance.unwrap_or_default());
         cells
     };
-    table(&head, &run.curve.iter().map(row).collect::<Vec<_>>())
+    stacked(&head, &run.curve.iter().map(row).collect::<Vec<_>>())
 }
