@@ -2,6 +2,7 @@
 
 mod cache;
 mod given;
+mod onnx;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -40,6 +41,8 @@ enum Source {
     Fine(Describer),
     Radial(Box<Radial>),
     Radiomics,
+    /// Someone else's network.
+    Onnx(Box<onnx::Network>),
     /// Computed by someone else: of real images, of synthetic ones.
     Given(Box<[(Matrix, FileHash); 2]>),
 }
@@ -81,8 +84,8 @@ impl Space {
         Ok(Self { source, ..space })
     }
 
-    /// The bank and what was asked for besides, each once: `bank`, `radiomics`, a file of a known network's weights, or
-    /// `NAME=REAL,SYNTHETIC`, files of features.
+    /// The bank and what was asked for besides, each once: `bank`, `radiomics`, a file of a known network's weights, any ONNX
+    /// network, or `NAME=REAL,SYNTHETIC`, files of features.
     pub(crate) fn all(asked: &[String]) -> anyhow::Result<Vec<Self>> {
         let mut spaces = vec![Self::bank()];
         for name in asked.iter().filter(|name| *name != "bank") {
@@ -105,16 +108,28 @@ impl Space {
 
     fn from_weights(name: &str) -> anyhow::Result<Self> {
         let path = Path::new(name);
-        if path.extension().is_none_or(|e| e != "safetensors") {
-            let reason = format!(
-                "--features {name}: neither `bank` nor `radiomics` nor a .safetensors file of {KNOWN} nor NAME=REAL.npy,SYNTHETIC.npy"
-            );
-            return Err(Usage(reason).into());
-        }
-        let network = Describer::read(path, &Default::default())?;
-        let weights = Some(FileHash { file: name.to_owned(), sha256: network.hash().to_owned() });
+        let (source, hash) = match path.extension().and_then(|e| e.to_str()) {
+            Some("safetensors") => {
+                let network = Describer::read(path, &Default::default())?;
+                let hash = network.hash().to_owned();
+                (Source::Pretrained(network), hash)
+            }
+            Some("onnx") => {
+                let network = onnx::Network::read(path)?;
+                let hash = network.hash.clone();
+                (Source::Onnx(Box::new(network)), hash)
+            }
+            _ => {
+                let reason = format!(
+                    "--features {name}: neither `bank` nor `radiomics` nor a .safetensors file ({KNOWN}) nor an .onnx file nor \
+                     NAME=REAL.npy,SYNTHETIC.npy"
+                );
+                return Err(Usage(reason).into());
+            }
+        };
+        let weights = Some(FileHash { file: name.to_owned(), sha256: hash });
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { name: stem, weights, source: Source::Pretrained(network) })
+        Ok(Self { name: stem, weights, source })
     }
 
     fn given(name: &str, files: &str) -> anyhow::Result<Self> {
@@ -152,16 +167,13 @@ impl Space {
                 "A fixed bank of statistics ({}): brightness, contrast, oriented energies at three scales, spectrum, quantiles.",
                 bank::VERSION
             ),
-            Source::Pretrained(network) => format!(
-                "{} by the weights named below: the mean over space of its last {}.",
-                network.name(),
-                network.layer()
-            ),
-            Source::Fine(network) => format!(
-                "{} by the weights named below: the mean over space of {}.",
-                network.name(),
-                network.fine_layers()
-            ),
+            Source::Pretrained(network) => {
+                format!("{} by the weights named below: {}.", network.name(), network.layer())
+            }
+            Source::Fine(network) => {
+                format!("{} by the weights named below: {}.", network.name(), network.fine_layers())
+            }
+            Source::Onnx(_) => "The first output of the ONNX network named below.".to_owned(),
             Source::Radial(_) => "Power by spatial frequency.".to_owned(),
             Source::Radiomics => format!(
                 "Radiomics ({}): first-order statistics and texture by the definitions of the IBSI, each in deviations of the real images.",
@@ -173,7 +185,7 @@ impl Space {
 
     /// Whether a network makes it.
     pub(crate) fn is_learned(&self) -> bool {
-        matches!(self.source, Source::Pretrained(_) | Source::Fine(_) | Source::Given(_))
+        matches!(self.source, Source::Pretrained(_) | Source::Fine(_) | Source::Onnx(_) | Source::Given(_))
     }
 
     /// Features an image.
@@ -184,6 +196,7 @@ impl Space {
             Source::Fine(network) => network.fine_width(),
             Source::Radial(radial) => radial.width(),
             Source::Radiomics => radiomics::names().len(),
+            Source::Onnx(network) => network.width(),
             Source::Given(sides) => sides[0].0.width,
         }
     }
@@ -209,6 +222,7 @@ impl Space {
             Source::Fine(network) => Some(format!("fine-1-{}", &network.hash()[..16])),
             Source::Radial(radial) => Some(format!("{}-{}", radial::VERSION, radial.width())),
             Source::Radiomics => Some(radiomics::VERSION.to_owned()),
+            Source::Onnx(network) => Some(format!("onnx-1-{}", &network.key[..16])),
             Source::Given(_) => None,
         }
     }
@@ -231,6 +245,7 @@ impl Space {
                 let features = radiomics::features(&image.to_unit(), image.width() as usize);
                 features.into_iter().map(|v| v as f32).collect()
             }
+            Source::Onnx(network) => network.describe(image),
             Source::Given(_) => Vec::new(),
         }
     }

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::depthwise;
 use crate::gather::Source;
 use crate::level::Mode;
 use crate::product::{Layout, product};
@@ -198,7 +199,7 @@ impl Conv {
             Direction::InputGradient => (self.outputs(), self.inputs()),
         };
         let (inputs, outputs, groups) = match weights.way {
-            Way::Pixels => (inputs, outputs, self.groups),
+            Way::Pixels | Way::Planes => (inputs, outputs, self.groups),
             Way::Tiles(kind) => {
                 let [inputs, outputs] = kind.channels(self, direction);
                 (inputs, outputs, kind.points())
@@ -222,6 +223,9 @@ pub fn pack_forward(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedWeights,
     check_len("w", w.len(), conv.lens()?[1])?;
     let (inputs, outputs, [rows, cols]) = (conv.inputs(), conv.outputs(), conv.kernel);
     let mode = mode.checked();
+    if depthwise::applies(conv) {
+        return Ok(depthwise::pack(conv, w, mode, Direction::Forward));
+    }
     if let Some(kind) = winograd::kind(conv, mode, Direction::Forward) {
         return Ok(winograd::pack(kind, conv, w, mode, Direction::Forward));
     }
@@ -262,6 +266,9 @@ pub fn pack_input_gradient(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedW
     check_len("w", w.len(), conv.lens()?[1])?;
     let (inputs, outputs, [rows, cols]) = (conv.inputs(), conv.outputs(), conv.kernel);
     let mode = mode.checked();
+    if depthwise::applies(conv) {
+        return Ok(depthwise::pack(conv, w, mode, Direction::InputGradient));
+    }
     if let Some(kind) = winograd::kind(conv, mode, Direction::InputGradient) {
         return Ok(winograd::pack(kind, conv, w, mode, Direction::InputGradient));
     }
@@ -291,7 +298,11 @@ pub fn pack_input_gradient(conv: &Conv, w: &[f32], mode: Mode) -> Result<PackedW
 }
 
 /// The kernel indices that reach phase `phase` of one axis, and where in `dy` they read.
-fn phase_taps(conv: &Conv, axis: usize, phase: usize) -> impl Iterator<Item = (usize, isize)> + use<> {
+pub(crate) fn phase_taps(
+    conv: &Conv,
+    axis: usize,
+    phase: usize,
+) -> impl Iterator<Item = (usize, isize)> + use<> {
     let (stride, padding) = (conv.stride[axis] as isize, conv.padding[axis] as isize);
     (0..conv.kernel[axis]).rev().filter_map(move |index| {
         let reach = phase as isize + padding - index as isize;
@@ -317,6 +328,10 @@ pub fn forward(
     if let Some(bias) = epilogue.bias {
         check_len("bias", bias.len(), conv.out_channels)?;
     }
+    if weights.way == Way::Planes {
+        depthwise::forward(conv, x, weights.planes(), epilogue, y);
+        return Ok(());
+    }
     let source =
         Source { channels: conv.in_channels, height: conv.height, width: conv.width, step: conv.stride };
     let layout = Layout { images: conv.batch, source, size: conv.out_size()?, step: [1, 1] };
@@ -338,6 +353,10 @@ pub fn input_gradient(
     check_len("dy", dy.len(), y_len)?;
     check_len("dx", dx.len(), x_len)?;
     conv.check_weights(weights, Direction::InputGradient)?;
+    if weights.way == Way::Planes {
+        depthwise::input_gradient(conv, dy, weights.planes(), dx);
+        return Ok(());
+    }
     let [height, width] = conv.out_size()?;
     let source = Source { channels: conv.out_channels, height, width, step: [1, 1] };
     let layout = Layout { images: conv.batch, source, size: [conv.height, conv.width], step: conv.stride };

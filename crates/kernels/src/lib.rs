@@ -8,12 +8,13 @@
 //! An input gradient is the same product with the weights turned over (one product for each phase of the
 //! stride); a weight gradient sums over pixels instead (`weight_gradient`).
 //!
-//! Where precision is mixed and the machine multiplies no bfloat16, 3x3 goes by transformed tiles instead (`winograd`).
+//! Where every channel is convolved by itself, rows are weighed and added up instead (`depthwise`). Where precision is mixed and the machine multiplies no bfloat16, 3x3 goes by transformed tiles instead (`winograd`).
 //!
 //! Each output is one sum in an order that the shape alone decides, so its bits depend neither on the number of
 //! threads nor on where in the batch an image stands. They may differ between [`Level`]s.
 
 mod conv;
+mod depthwise;
 mod finish;
 mod gather;
 mod lanes;

@@ -10,6 +10,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::conv::{Conv, ShapeError, check_len};
+use crate::depthwise;
 use crate::gather::{GATHER, Source};
 use crate::level::Mode;
 use crate::scratch::{self, Scratch};
@@ -56,6 +57,10 @@ pub fn weight_gradient(
     check_len("x", x.len(), x_len)?;
     check_len("dy", dy.len(), y_len)?;
     check_len("dw", dw.len(), w_len)?;
+    if depthwise::applies(conv) {
+        depthwise::weight_gradient(conv, x, dy, dw);
+        return Ok(());
+    }
     if let Some(kind) = winograd::kind(conv, mode.checked(), Direction::Forward) {
         return winograd::weight_gradient(kind, conv, [x, dy], mode.checked(), dw);
     }

@@ -51,6 +51,8 @@ pub(crate) enum Pairs {
 pub(crate) enum Way {
     /// Pixels.
     Pixels,
+    /// Rows of the one channel that each output has.
+    Planes,
     /// Transformed tiles, a group for each of their points.
     Tiles(Kind),
 }
@@ -94,6 +96,29 @@ pub(crate) struct Block {
 }
 
 impl PackedWeights {
+    /// `w [groups, kernel]` as they are, for [`Way::Planes`].
+    pub(crate) fn of_planes(w: &[f32], groups: usize, mode: Mode, made_for: MadeFor) -> PackedWeights {
+        let mut lanes = Lines::zeros(w.len());
+        lanes.as_mut()[..w.len()].copy_from_slice(w);
+        let part = Part { first: [0, 0], taps: Vec::new(), kernel: Vec::new(), lanes };
+        let [inputs, outputs] = [1, 1];
+        PackedWeights {
+            mode,
+            pairs: Pairs::None,
+            way: Way::Planes,
+            groups,
+            inputs,
+            outputs,
+            parts: vec![part],
+            made_for,
+        }
+    }
+
+    /// The weights of [`Way::Planes`].
+    pub(crate) fn planes(&self) -> &[f32] {
+        self.parts[0].lanes.as_ref()
+    }
+
     /// Output channels in one panel.
     pub(crate) fn rows(&self) -> usize {
         panel_rows(self.mode.level)

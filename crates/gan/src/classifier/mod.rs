@@ -21,7 +21,7 @@ use doppelray_measures::rng::Purpose;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::parameters::{Init, load};
+use crate::parameters::{Init, load, values};
 use crate::pretrained::{DEVIATION, MEAN, SIDE, Weights, read};
 use layers::{Dense, Layer, Spec, Walk};
 
@@ -55,7 +55,7 @@ const TOLD_BY: [(&str, Architecture); 5] = [
 
 impl Architecture {
     /// The network whose tensors a file holds; the error names those that are known.
-    fn of(path: &Path, names: &[&str]) -> Result<Self> {
+    pub(crate) fn of(path: &Path, names: &[&str]) -> Result<Self> {
         let told =
             TOLD_BY.iter().find(|(name, _)| names.contains(name)).map(|(_, architecture)| *architecture);
         told.ok_or_else(|| {
@@ -170,6 +170,11 @@ impl Classifier {
             _ => maps.mean_dim(2).mean_dim(3).reshape([batch, -1]),
         };
         self.dense.iter().fold(numbers, |x, dense| relu(dense.forward(x)))
+    }
+
+    /// The numbers that the head is given for one grey image of [`SIDE`] x [`SIDE`] values in 0..1.
+    pub fn describe(&self, pixels: Vec<f32>) -> Vec<f32> {
+        values(self.numbers(normalised(&[pixels], &Device::flex())))
     }
 
     /// Normalised RGB `[b, 3, h, w]` to the head's outputs `[b, o]`.

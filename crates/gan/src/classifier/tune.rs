@@ -279,6 +279,11 @@ impl Tuned {
         self.network.architecture
     }
 
+    /// The network alone.
+    pub(crate) fn into_network(self) -> Classifier {
+        self.network
+    }
+
     /// All its weights.
     pub fn parameters(&self) -> Parameters {
         collect(&self.network)

@@ -3,9 +3,13 @@
 use doppelray_kernels::{Conv, Level, Mode, Precision};
 use proptest::prelude::*;
 
-/// Small convolutions of every kind, one in four such as mixed precision computes by tiles.
+/// Small convolutions of every kind, one in five such as mixed precision computes by tiles, one of channels by themselves.
 pub(crate) fn convs() -> impl Strategy<Value = Conv> {
-    prop_oneof![3 => any_convs(), 1 => tiled_convs()]
+    prop_oneof![3 => any_convs(), 1 => tiled_convs(), 1 => any_convs().prop_map(depthwise)]
+}
+
+fn depthwise(conv: Conv) -> Conv {
+    Conv { out_channels: conv.in_channels, groups: conv.in_channels, ..conv }
 }
 
 /// 3x3 that moves by 1 and 4x4 that moves by 2, of enough channels.
