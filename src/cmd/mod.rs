@@ -2,14 +2,18 @@
 
 mod audit;
 mod classify;
+mod completions;
 mod demo;
 mod evaluate;
 mod import;
+mod manual;
+mod merge;
 mod phantom;
 mod release;
 mod sample;
 mod show;
 mod study;
+mod submit;
 mod sweep;
 mod train;
 mod utility;
@@ -45,6 +49,8 @@ enum Command {
     Import(Box<import::Import>),
     Train(train::Train),
     Sample(sample::Sample),
+    Merge(merge::Merge),
+    Submit(submit::Submit),
     Evaluate(evaluate::Evaluate),
     Audit(audit::Audit),
     Utility(utility::Utility),
@@ -53,6 +59,8 @@ enum Command {
     Verify(verify::Verify),
     Show(show::Show),
     Study(study::StudyCommand),
+    Completions(completions::Completions),
+    Manual(manual::Manual),
 }
 
 /// Runs what was typed.
@@ -64,6 +72,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Import(command) => command.run(common),
         Command::Train(command) => command.run(common),
         Command::Sample(command) => command.run(common),
+        Command::Merge(command) => command.run(common),
+        Command::Submit(command) => command.run(common),
         Command::Evaluate(command) => command.run(common),
         Command::Audit(command) => command.run(common),
         Command::Utility(command) => command.run(common),
@@ -72,6 +82,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Verify(command) => command.run(common),
         Command::Show(command) => command.run(common),
         Command::Study(command) => command.run(common),
+        Command::Completions(command) => command.run(common),
+        Command::Manual(command) => command.run(common),
     }
 }
 

@@ -13,7 +13,9 @@ use crate::console::{Console, Usage};
 use crate::proof::command_line;
 use crate::release::gate::{Dropped, Judged, Outcome, Override};
 use crate::release::proof::{self, Proof};
-use crate::release::{FORMAT, Images, Order, Release as Decision, Source, Verdict, gate, policy, write};
+use crate::release::{
+    FORMAT, Images, Order, Release as Decision, Source, Verdict, gate, policy, signature, write,
+};
 use crate::report::evaluate::FileHash;
 use crate::report::seal::hex;
 
@@ -54,6 +56,12 @@ pub(crate) struct Release {
     /// Pack the images as WebDataset shards beside the folders.
     #[arg(long)]
     webdataset: bool,
+    /// Pack the images as DICOM objects beside the folders.
+    #[arg(long)]
+    dicom: bool,
+    /// Sign the package with this secret key of minisign.
+    #[arg(long, value_name = "KEY")]
+    sign: Option<PathBuf>,
     /// Let a line of the policy pass that does not hold, and why; may be given again.
     #[arg(long = "override", value_name = "LINE=REASON", requires = "by", value_parser = overridden)]
     overrides: Vec<[String; 2]>,
@@ -84,6 +92,7 @@ impl Release {
             "{}: holds images of patients; only synthetic ones are released",
             synthetic.display()
         );
+        let key = self.sign.as_deref().map(signature::secret_key).transpose()?;
         let proof = proof::open(from, self.study.as_deref(), &collection)?;
         let (rules, text) = match &self.policy {
             Some(path) => policy::read(path)?,
@@ -98,7 +107,8 @@ impl Release {
         let decided =
             Decision { lines, overrides, ..self.decision(&collection, (&proof, &text), (passes, dropped))? };
         if let (true, false, Some(out)) = (passes, self.dry_run, &self.out) {
-            let order = Order { collection: &collection, proof: &proof, policy: &text, out };
+            let order =
+                Order { collection: &collection, proof: &proof, policy: &text, out, key: key.as_ref() };
             let written = write(&order, decided, &|e| console.listen(e))?;
             return console.finish(&format!("{}{}", summary(&written), out.display()), &written);
         }
@@ -167,6 +177,7 @@ impl Release {
                 made_by: about.made_by.clone(),
             },
             webdataset: self.webdataset,
+            dicom: self.dicom,
             dropped,
             reports: proof.files.clone(),
             policy: FileHash {

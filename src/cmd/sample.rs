@@ -1,23 +1,28 @@
 //! `doppelray sample`: synthetic images from a model.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
+use anyhow::{Context, ensure};
 use clap::Args;
 use doppelray_gan::model::{Manner, Model};
-use doppelray_gan::sample::{Mix, Order, sample};
-use doppelray_images::Depth;
+use doppelray_gan::sample::{Draw, Mix, Order, sample};
 use doppelray_images::collection::{About, Kind};
+use doppelray_images::{Collection, Depth};
 use serde::Serialize;
 
 use super::{Common, import};
 use crate::console::{Console, Usage};
+use crate::release::Release;
+use crate::release::manifest::{self, Entry};
+use crate::release::verify::decision;
 
 /// Draw a synthetic collection.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  doppelray sample run --out fakes --seeds 0-999\n  doppelray sample knee --out knees-of-nobody --seeds 0-99\n\n\
     An image is a function of the model, its grade and its seed: the same bytes whatever the number of threads, the \
-    order, or the shard."
+    order, or the shard. With --like PACKAGE the images of a released package are drawn again, and held against their hashes."
 )]
 pub(crate) struct Sample {
     /// A run's folder, a model file, or `knee`, the model that comes with the program.
@@ -26,8 +31,11 @@ pub(crate) struct Sample {
     #[arg(long, value_name = "COLLECTION")]
     out: PathBuf,
     /// First and last seed: 0-999.
-    #[arg(long, value_parser = super::range)]
-    seeds: [u64; 2],
+    #[arg(long, value_parser = super::range, required_unless_present = "like")]
+    seeds: Option<[u64; 2]>,
+    /// Draw the images of this package, as they were before they were marked.
+    #[arg(long, value_name = "PACKAGE", conflicts_with_all = ["seeds", "grades", "mix", "truncation", "bits", "shard"])]
+    like: Option<PathBuf>,
     /// The grades to draw: 0-4, or 2. All that the model learned where not given.
     #[arg(long, value_parser = super::range)]
     grades: Option<[u64; 2]>,
@@ -57,14 +65,10 @@ impl Sample {
     pub(crate) fn run(self, common: Common) -> anyhow::Result<()> {
         let console = Console::new(common);
         let model = Model::open(&self.model)?;
-        let about = self.about(&model)?;
-        let grades = match self.grades {
-            Some([first, last]) => (first..=last).map(u8::try_from).collect::<Result<_, _>>()?,
-            None => model.header.settings.grades.clone(),
+        let collection = match &self.like {
+            Some(package) => self.again(&model, package, &console)?,
+            None => self.drawn(&model, &console)?,
         };
-        let manner = Manner { truncation: self.truncation, depth: self.bits };
-        let order = Order { seeds: self.seeds, grades, mix: self.mix, shard: self.shard, manner };
-        let collection = sample(&model, &order, about, &self.out, &|e| console.listen(e))?;
         let summary = format!("{}\n{}", import::grades_line(collection.rows()), self.out.display());
         let report = Report {
             out: self.out,
@@ -75,27 +79,85 @@ impl Sample {
         console.finish(&summary, &report)
     }
 
-    fn about(&self, model: &Model) -> anyhow::Result<About> {
+    fn drawn(&self, model: &Model, console: &Console) -> anyhow::Result<Collection> {
+        let seeds = self.seeds.ok_or_else(|| Usage("give --seeds or --like".to_owned()))?;
+        let grades = match self.grades {
+            Some([first, last]) => (first..=last).map(u8::try_from).collect::<Result<_, _>>()?,
+            None => model.header.settings.grades.clone(),
+        };
         let mut settings = toml::Table::new();
-        settings.insert("model".into(), model.hash.clone().into());
-        settings.insert("trained_on".into(), model.header.data.clone().into());
-        settings.insert("seeds".into(), format!("{}-{}", self.seeds[0], self.seeds[1]).into());
+        settings.insert("seeds".into(), format!("{}-{}", seeds[0], seeds[1]).into());
         settings.insert("grades".into(), format!("{:?}", self.grades).into());
         settings.insert("mix".into(), format!("{:?}", self.mix).into());
         settings.insert("shard".into(), format!("{}/{}", self.shard[0], self.shard[1]).into());
-        settings.insert("truncation".into(), f64::from(self.truncation).into());
-        let size = u32::try_from(model.header.settings.size).map_err(|e| Usage(e.to_string()))?;
-        Ok(About {
-            kind: Kind::Synthetic,
-            title: "Synthetic radiographs".into(),
-            size,
-            depth: self.bits,
-            licence: String::new(),
-            source: "Drawn by a generative network; no image shows a patient.".into(),
-            made_by: env!("CARGO_PKG_VERSION").to_owned(),
-            settings,
-        })
+        let manner = Manner { truncation: self.truncation, depth: self.bits };
+        let draws = Order { seeds, grades, mix: self.mix.clone(), shard: self.shard }.draws(model)?;
+        let about = about(model, manner, settings)?;
+        Ok(sample(model, &draws, manner, (about, &self.out), &|e| console.listen(e))?)
     }
+
+    /// The images of a package once more; an error where one comes out otherwise.
+    fn again(&self, model: &Model, package: &Path, console: &Console) -> anyhow::Result<Collection> {
+        let Release { source, images, .. } = decision(package)?;
+        ensure!(
+            source.model == model.hash,
+            "{}: was drawn from the model of SHA-256 {}, and {} is {}; give that model",
+            package.display(),
+            source.model,
+            self.model.display(),
+            model.hash
+        );
+        let entries = manifest::read(package)?;
+        let draw = |entry: &Entry| Some(Draw { seed: entry.seed?, grade: entry.grade? });
+        let draws: Option<Vec<Draw>> = entries.iter().map(draw).collect();
+        let draws = draws.with_context(|| {
+            format!(
+                "{}: an image has no seed or grade in the manifest, so it cannot be drawn again",
+                package.display()
+            )
+        })?;
+        let truncation =
+            source.settings.get("truncation").and_then(serde_json::Value::as_f64).unwrap_or(1.0) as f32;
+        let depth = if images.bits == 16 { Depth::Sixteen } else { Depth::Eight };
+        let manner = Manner { truncation, depth };
+        let mut settings = toml::Table::new();
+        settings.insert("like".into(), source.hash.into());
+        let about = about(model, manner, settings)?;
+        let collection = sample(model, &draws, manner, (about, &self.out), &|e| console.listen(e))?;
+        let known: BTreeSet<&str> = entries.iter().map(|entry| entry.source_sha256.as_str()).collect();
+        let others = collection.rows().iter().filter(|row| !known.contains(row.sha256.as_str()));
+        let others: Vec<&str> = others.map(|row| row.id.as_str()).collect();
+        ensure!(
+            others.is_empty(),
+            "{} of {} images come out otherwise than in {}, first {}: another version ({} made them), or instructions that round otherwise \
+             (DOPPELRAY_SIMD); what was drawn is in {}",
+            others.len(),
+            entries.len(),
+            package.display(),
+            others[0],
+            source.made_by,
+            self.out.display()
+        );
+        Ok(collection)
+    }
+}
+
+/// What a collection drawn from a model says of itself.
+fn about(model: &Model, manner: Manner, mut settings: toml::Table) -> anyhow::Result<About> {
+    settings.insert("model".into(), model.hash.clone().into());
+    settings.insert("trained_on".into(), model.header.data.clone().into());
+    settings.insert("truncation".into(), f64::from(manner.truncation).into());
+    let size = u32::try_from(model.header.settings.size).map_err(|e| Usage(e.to_string()))?;
+    Ok(About {
+        kind: Kind::Synthetic,
+        title: "Synthetic radiographs".into(),
+        size,
+        depth: manner.depth,
+        licence: String::new(),
+        source: "Drawn by a generative network; no image shows a patient.".into(),
+        made_by: env!("CARGO_PKG_VERSION").to_owned(),
+        settings,
+    })
 }
 
 /// 0 to 1.

@@ -8,13 +8,14 @@ use doppelray_images::mark::{BITS, ENOUGH};
 use serde::Serialize;
 
 use super::Common;
-use crate::console::Console;
+use crate::console::{Console, Usage};
+use crate::release::signature::public_key;
 use crate::release::verify::{Checked, Mark, mark, verify};
 
 /// Check a package, or look for the marks of synthetic images in single files.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  doppelray verify package\n  doppelray verify suspicious.png holiday.jpg\n\n\
+    after_help = "Example:\n  doppelray verify package --key lab.pub\n  doppelray verify suspicious.png holiday.jpg\n\n\
     A package: every byte, mark and claim is checked, and what cannot be checked is said; exit status 1 if anything fails. Images (PNG, \
     JPEG): whether each carries doppelray's watermark and says so in its file."
 )]
@@ -22,6 +23,9 @@ pub(crate) struct Verify {
     /// A package, or images.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
+    /// The key of minisign by which a package must be signed: its file, or its line.
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
 }
 
 /// What was found of one image.
@@ -37,7 +41,8 @@ impl Verify {
     pub(crate) fn run(self, common: Common) -> anyhow::Result<()> {
         let console = Console::new(common);
         match &self.paths[..] {
-            [package] if package.is_dir() => self::package(package, &console),
+            [package] if package.is_dir() => self::package(package, self.key.as_deref(), &console),
+            _ if self.key.is_some() => Err(Usage("--key goes with one package".to_owned()).into()),
             images => {
                 let seen: Vec<Seen> = images.iter().map(|path| look(path)).collect::<Result<_, _>>()?;
                 let lines: Vec<String> = seen.iter().map(said).collect();
@@ -47,8 +52,9 @@ impl Verify {
     }
 }
 
-fn package(package: &Path, console: &Console) -> anyhow::Result<()> {
-    let checked = verify(package, &|event| console.listen(event))?;
+fn package(package: &Path, key: Option<&str>, console: &Console) -> anyhow::Result<()> {
+    let key = key.map(public_key).transpose()?;
+    let checked = verify(package, key.as_ref(), &|event| console.listen(event))?;
     console.finish(&lines(&checked), &checked)?;
     if !checked.holds {
         bail!("{}: is not what it says; see the claims that fail above", package.display());

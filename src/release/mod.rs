@@ -2,6 +2,7 @@
 
 mod card;
 mod croissant;
+mod dicom;
 pub(crate) mod figure;
 pub(crate) mod gate;
 pub(crate) mod manifest;
@@ -9,6 +10,7 @@ mod package;
 pub(crate) mod policy;
 pub(crate) mod proof;
 pub(crate) mod shards;
+pub(crate) mod signature;
 pub(crate) mod sums;
 pub(crate) mod verify;
 
@@ -38,6 +40,9 @@ pub(crate) struct Release {
     pub(crate) images: Images,
     /// Whether the images are there as WebDataset shards too.
     pub(crate) webdataset: bool,
+    /// Whether they are there as DICOM objects too.
+    #[serde(default)]
+    pub(crate) dicom: bool,
     /// Left out, one by one.
     pub(crate) dropped: Vec<Dropped>,
     pub(crate) source: Source,

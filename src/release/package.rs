@@ -10,11 +10,12 @@ use doppelray_images::files::{beside, sync_folder, write_whole};
 use doppelray_images::mark::{BITS, ENOUGH, Statement, Watermark, encode};
 use doppelray_images::progress::{Event, Listener};
 use doppelray_images::{Collection, Image, Row};
+use minisign::SecretKey;
 use rayon::prelude::*;
 
 use super::manifest::{self, Entry};
 use super::proof::Proof;
-use super::{Marks, Release, card, croissant, shards, sums};
+use super::{Marks, Release, card, croissant, dicom, shards, signature, sums};
 use crate::report::evaluate::FileHash;
 use crate::report::seal::hex;
 
@@ -25,6 +26,8 @@ pub(crate) struct Order<'a> {
     /// The policy's text.
     pub(crate) policy: &'a str,
     pub(crate) out: &'a Path,
+    /// Who signs it.
+    pub(crate) key: Option<&'a SecretKey>,
 }
 
 /// Writes the package that was decided on, and returns what stands in its `release.json`.
@@ -41,6 +44,10 @@ pub(crate) fn write(order: &Order, release: Release, listener: Listener) -> anyh
     let (entries, marks) = images(order, &release, (&staged, listener)).with_context(full)?;
     let release = Release { marks: Some(marks), ..release };
     let release = documents(order, release, (&staged, &entries)).with_context(full)?;
+    if release.dicom {
+        let told = (&statement(&release), release.source.hash.as_str());
+        dicom::write(&staged, &entries, told, listener).with_context(full)?;
+    }
     listener(Event::Begin { task: "checking what was written", total: 1, unit: "packages" });
     let names = sums::files(&staged)?;
     let hashes = sums::hashes(&staged, &names)?;
@@ -49,6 +56,11 @@ pub(crate) fn write(order: &Order, release: Release, listener: Listener) -> anyh
     }
     let text = sums::text(&hashes);
     write_whole(&staged.join(sums::NAME), |file| file.write_all(text.as_bytes())).with_context(full)?;
+    if let Some(key) = order.key {
+        let signed = signature::sign(key, text.as_bytes(), &release.title)?;
+        write_whole(&staged.join(signature::NAME), |file| file.write_all(signed.as_bytes()))
+            .with_context(full)?;
+    }
     let sync = |name: &String| File::open(staged.join(name)).and_then(|file| file.sync_all());
     names.par_iter().try_for_each(sync).with_context(full)?;
     fs::rename(&staged, out).and_then(|()| sync_folder(out)).with_context(full)?;
@@ -161,7 +173,7 @@ fn documents(
 }
 
 /// Writes a file of the folder that is being made; it is synced with all others at the end.
-fn put(staged: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+pub(super) fn put(staged: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
     let path = staged.join(name);
     let folder = path.parent().expect("below the package");
     fs::create_dir_all(folder)?;

@@ -8,12 +8,13 @@ use anyhow::{Context, bail, ensure};
 use doppelray_images::mark::{BITS, ENOUGH, Watermark, read as statement};
 use doppelray_images::progress::{Event, Listener};
 use doppelray_images::source::{Format, Origin};
+use minisign::PublicKey;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::figure::Reports;
 use super::manifest::Entry;
-use super::{FORMAT, Release, Verdict, gate, manifest, policy, proof, shards, sums};
+use super::{FORMAT, Release, Verdict, dicom, gate, manifest, policy, proof, shards, signature, sums};
 use crate::report::seal;
 
 /// What was checked.
@@ -34,8 +35,8 @@ pub(crate) struct Check {
     pub(crate) found: String,
 }
 
-/// Checks everything; a claim that fails does not keep the others from being checked.
-pub(crate) fn verify(package: &Path, listener: Listener) -> anyhow::Result<Checked> {
+/// Checks everything, with a key that is trusted the signature too; a claim that fails does not keep the others from being checked.
+pub(crate) fn verify(package: &Path, key: Option<&PublicKey>, listener: Listener) -> anyhow::Result<Checked> {
     ensure!(
         package.join("release.json").is_file(),
         "{}: not a package; make one with `doppelray release SYNTHETIC --proof PROOF --out PACKAGE`",
@@ -47,12 +48,13 @@ pub(crate) fn verify(package: &Path, listener: Listener) -> anyhow::Result<Check
         Ok(entries) => check(package, &release, entries),
         Err(error) => bail!("{error:#}"),
     };
-    let claims: [(&'static str, anyhow::Result<String>); 6] = [
+    let mut claims: Vec<(&'static str, anyhow::Result<String>)> = vec![
         ("every byte is as it was released", bytes(package)),
         ("the decision follows from the policy and the reports", gate_again(package, &release)),
         ("the manifest tells what is there", listed(told)),
         ("what was left out is not there", listed(left_out)),
         ("the shards hold the same images", listed(sharded)),
+        ("the DICOM objects hold the same images", listed(objects)),
         (
             "every image says that it is synthetic, in its file and in its pixels",
             match &entries {
@@ -61,21 +63,38 @@ pub(crate) fn verify(package: &Path, listener: Listener) -> anyhow::Result<Check
             },
         ),
     ];
+    if let Some(key) = key {
+        claims.push(("it is signed by the key that is trusted", signature::check(package, key)));
+    }
     let check = |(claim, result): (&'static str, anyhow::Result<String>)| match result {
         Ok(found) => Check { claim, holds: true, found },
         Err(error) => Check { claim, holds: false, found: format!("{error:#}") },
     };
     let checks: Vec<Check> = claims.into_iter().map(check).collect();
-    Ok(Checked { holds: checks.iter().all(|c| c.holds), checks, unchecked: unchecked(&release) })
+    Ok(Checked {
+        holds: checks.iter().all(|c| c.holds),
+        checks,
+        unchecked: unchecked(package, &release, key),
+    })
 }
 
-fn unchecked(release: &Release) -> Vec<String> {
+fn unchecked(package: &Path, release: &Release, key: Option<&PublicKey>) -> Vec<String> {
     let mut all = vec![
         "that the reports' figures are true: they were measured against real images that are not here"
             .to_owned(),
-        "who made it: the package is not signed".to_owned(),
-        "that the images come from the model and seeds that are named: the model is not here".to_owned(),
+        "that the images come from the model and seeds that are named: the model is not here (whoever has it can draw them again: \
+         doppelray sample MODEL --like PACKAGE)"
+            .to_owned(),
     ];
+    match (signature::signer(package), key) {
+        (_, Some(_)) => {}
+        (Some(signer), None) => {
+            all.push(format!(
+                "who made it: it says to be signed by {signer}; give the key that you trust by --key"
+            ));
+        }
+        (None, None) => all.push("who made it: the package is not signed".to_owned()),
+    }
     all.extend(
         release
             .overrides
@@ -86,7 +105,7 @@ fn unchecked(release: &Release) -> Vec<String> {
 }
 
 /// `release.json`, where this version can read it.
-fn decision(package: &Path) -> anyhow::Result<Release> {
+pub(crate) fn decision(package: &Path) -> anyhow::Result<Release> {
     let path = package.join("release.json");
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let value: serde_json::Value = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
@@ -111,7 +130,9 @@ fn bytes(package: &Path) -> anyhow::Result<String> {
     let path = package.join(sums::NAME);
     let text = fs::read_to_string(&path).with_context(|| format!("{} is missing", sums::NAME))?;
     let listed = sums::parse(&text)?;
-    let names: Vec<String> = sums::files(package)?.into_iter().filter(|name| name != sums::NAME).collect();
+    let of_itself = [sums::NAME, signature::NAME];
+    let names: Vec<String> =
+        sums::files(package)?.into_iter().filter(|name| !of_itself.contains(&name.as_str())).collect();
     let there: BTreeSet<&String> = names.iter().collect();
     let missing: Vec<&String> = listed.keys().filter(|name| !there.contains(name)).collect();
     let extra: Vec<&String> = names.iter().filter(|name| !listed.contains_key(*name)).collect();
@@ -184,6 +205,12 @@ fn sharded(package: &Path, release: &Release, entries: &[Entry]) -> anyhow::Resu
     let shards = shards::check(package, entries)?;
     ensure!((shards > 0) == release.webdataset, "release.json and the folder {} disagree", shards::FOLDER);
     Ok(format!("{shards} shards"))
+}
+
+fn objects(package: &Path, release: &Release, entries: &[Entry]) -> anyhow::Result<String> {
+    let objects = dicom::check(package, entries)?;
+    ensure!((objects > 0) == release.dicom, "release.json and the folder {} disagree", dicom::FOLDER);
+    Ok(format!("{objects} objects"))
 }
 
 fn left_out(_: &Path, release: &Release, entries: &[Entry]) -> anyhow::Result<String> {

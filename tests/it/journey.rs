@@ -88,3 +88,33 @@ fn phantoms_and_imports_are_the_same_bytes_each_time_and_again_they_do_nothing()
     lab.succeed("phantom --out twin --count 40 --size 32 --bits 8");
     assert!(lab.files("knees") == lab.files("twin"));
 }
+
+#[test]
+fn shards_join_to_what_one_process_draws() {
+    let lab = Fixture::new("shards");
+    lab.succeed("phantom --out knees --count 40 --size 32 --bits 8");
+    lab.succeed(&format!("train knees --out run {SMALL} --set kimg=0.032"));
+    let draw = "sample run --seeds 0-11 --out";
+    lab.succeed(&format!("{draw} whole"));
+    for part in ["1", "2", "3"] {
+        lab.succeed(&format!("{draw} parts/{part} --shard {part}/3"));
+    }
+    let missing = lab.fail(1, "merge parts/1 parts/3 --out fakes");
+    assert!(missing.contains("shard 2/3 is missing"), "{missing}");
+    assert!(lab.fail(1, "merge parts/1 knees --out fakes").contains("knees: is no shard"));
+    lab.succeed("sample run --seeds 0-9 --out other --shard 2/3");
+    assert!(lab.fail(1, "merge parts/1 other --out fakes").contains("is a shard of another sample"));
+    assert!(!lab.path("fakes").exists());
+    // Twice the same shard, as a scheduler may run it.
+    lab.succeed("merge parts/3 parts/1 parts/2 parts/1 --out fakes");
+    assert!(lab.files("fakes") == lab.files("whole"), "the same bytes as one process draws");
+    lab.succeed("merge parts/1 parts/2 parts/3 --out fakes");
+
+    let said = lab.succeed("submit slurm --shards 3 --to jobs -- sample run --seeds 0-11 --out fakes");
+    assert!(said.contains("next: sh jobs/submit.sh"), "{said}");
+    assert!(lab.text("jobs/array.sh").contains("#SBATCH --array=1-3"));
+    assert!(
+        lab.fail(2, "submit kubernetes --now --shards 3 --to jobs -- sample run --out a")
+            .contains("--now is for slurm")
+    );
+}

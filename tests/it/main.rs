@@ -7,6 +7,7 @@ mod dicom;
 mod evaluate;
 mod fixture;
 mod full_study;
+mod guide;
 mod import;
 mod journey;
 mod refusals;

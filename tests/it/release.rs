@@ -79,6 +79,8 @@ fn a_package_is_released_with_its_reasons_and_is_what_it_says() {
     );
     lab.succeed(&format!("{RELEASE} --webdataset --out sharded"));
     assert!(lab.succeed("verify sharded").contains("the shards hold the same images: 1 shards"));
+    lab.succeed(&format!("{RELEASE} --dicom --out objects"));
+    assert!(lab.succeed("verify objects").contains("the DICOM objects hold the same images: 59 objects"));
     lab.succeed(&format!("{RELEASE} --out twin"));
     let (mut one, mut two) = (lab.files("package"), lab.files("twin"));
     for made in [&mut one, &mut two] {
@@ -181,4 +183,44 @@ fn a_package_loads_where_people_work() {
     let ran = std::process::Command::new(python).arg(script).arg(lab.path("package")).output().unwrap();
     let [out, err] = [&ran.stdout, &ran.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     assert!(ran.status.success(), "{out}\n{err}");
+}
+
+#[test]
+fn a_package_is_signed_and_its_images_can_be_drawn_again() {
+    let lab = Fixture::new("release_signed");
+    lab.succeed("phantom --out knees --count 240 --size 32 --bits 8 --seed 1");
+    lab.succeed(
+        "train knees --out run --set size=32 --set game.generator.channels=[16,8] --set game.critic.channels=[8,16] --kimg 0.032",
+    );
+    lab.succeed("sample run --seeds 0-59 --mix even --truncation 0.9 --out fakes");
+    lab.succeed("evaluate knees fakes --out proof --real-split train");
+    lab.file("policy.toml", POLICY.replace("at_most = 10.0", "at_most = 1e9").as_bytes());
+    audit(&lab, lab.text("fakes/manifest.csv").lines().nth(5).unwrap().split(',').next().unwrap(), "pass");
+
+    let minisign::KeyPair { pk, sk } = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+    lab.file("lab.key", sk.to_box(None).unwrap().into_string().as_bytes());
+    lab.file("lab.pub", pk.to_box().unwrap().into_string().as_bytes());
+    lab.succeed(&format!("{RELEASE} --sign lab.key --out package"));
+    assert!(lab.succeed("verify package").contains("it says to be signed by the key"));
+    let trusted = lab.succeed("verify package --key lab.pub");
+    assert!(trusted.contains("it is signed by the key that is trusted: doppelray package"), "{trusted}");
+    let other = minisign::KeyPair::generate_unencrypted_keypair().unwrap().pk.to_base64();
+    let ran = lab.run(&format!("verify package --key {other}"));
+    assert!(ran.status == 1 && ran.out.contains("is not of the key that is trusted"), "{ran:?}");
+    assert!(
+        lab.fail(1, &format!("{RELEASE} --sign lab.pub --out unsigned"))
+            .contains("no secret key of minisign")
+    );
+
+    lab.succeed("sample run --like package --out again");
+    let hashes = |name: &str, column: usize| -> Vec<String> {
+        let text = lab.text(name);
+        let mut all: Vec<String> =
+            text.lines().skip(1).map(|line| line.split(',').nth(column).unwrap().to_owned()).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(hashes("package/manifest.csv", 5), hashes("again/manifest.csv", 7));
+    assert!(lab.fail(1, "sample knee --like package --out nothing").contains("give that model"));
+    assert!(!lab.path("nothing").exists());
 }

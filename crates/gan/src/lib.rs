@@ -13,6 +13,7 @@ pub mod mobilenet;
 pub mod model;
 pub mod networks;
 pub mod ops;
+pub mod own;
 pub mod parameters;
 pub mod pretrained;
 pub mod run;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
@@ -97,12 +98,20 @@ impl<'a> Weights<'a> {
             Error::content(self.path, format!("{reason}; {network} with torchvision's names is needed"))
         };
         let view = self.file.tensor(name).map_err(|_| bad(format!("holds no tensor `{name}`")))?;
-        if view.shape() != shape || view.dtype() != Dtype::F32 {
-            let (found, kind) = (view.shape(), view.dtype());
-            return Err(bad(format!("tensor `{name}` is {kind:?} {found:?}, expected F32 {shape:?}")));
-        }
-        let value = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-        let values: Vec<f32> = view.data().chunks_exact(4).map(value).collect();
+        let (found, bytes) = (view.shape(), view.data());
+        let values: Vec<f32> = match view.dtype() {
+            Dtype::F32 if found == shape => {
+                bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+            }
+            Dtype::F16 if found == shape => {
+                bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()
+            }
+            kind => {
+                return Err(bad(format!(
+                    "tensor `{name}` is {kind:?} {found:?}, expected F32 or F16 {shape:?}"
+                )));
+            }
+        };
         match values.iter().all(|v| v.is_finite()) {
             true => Ok(values),
             false => Err(bad(format!("tensor `{name}` holds values that are not finite"))),

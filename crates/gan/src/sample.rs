@@ -42,6 +42,15 @@ impl FromStr for Mix {
     }
 }
 
+/// One image to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// What it is drawn from.
+    pub seed: u64,
+    /// Its grade.
+    pub grade: u8,
+}
+
 /// Which images are drawn.
 pub struct Order {
     /// The seeds, first and last.
@@ -52,35 +61,41 @@ pub struct Order {
     pub mix: Mix,
     /// Which part of the seeds, counted from 1, and of how many: shard i takes every seed that leaves i - 1.
     pub shard: [u64; 2],
-    /// How they are drawn.
-    pub manner: Manner,
+}
+
+impl Order {
+    /// The images of its seeds, the grade of each drawn by its seed.
+    pub fn draws(&self, model: &Model) -> Result<Vec<Draw>> {
+        let weights = weights(model, self).map_err(|reason| Error::Setting(format!("grades: {reason}")))?;
+        let [part, parts] = self.shard;
+        let seeds = (self.seeds[0]..=self.seeds[1]).filter(|seed| seed % parts == part - 1);
+        let grade = |seed| self.grades[stream(seed, Purpose::SampleGrade, 0).choose(&weights)];
+        Ok(seeds.map(|seed| Draw { seed, grade: grade(seed) }).collect())
+    }
 }
 
 /// Draws a collection: one image a forward pass, images in parallel.
 pub fn sample(
     model: &Model,
-    order: &Order,
-    about: About,
-    out: &Path,
+    draws: &[Draw],
+    manner: Manner,
+    (about, out): (About, &Path),
     listener: Listener,
 ) -> Result<Collection> {
-    let weights = weights(model, order).map_err(|reason| Error::Setting(format!("grades: {reason}")))?;
     let writer = match Writer::begin(out, about)? {
         Begun::Open(writer) => writer,
         Begun::Finished(collection) => return Ok(collection),
     };
-    let [part, parts] = order.shard;
-    let seeds: Vec<u64> = (order.seeds[0]..=order.seeds[1]).filter(|seed| seed % parts == part - 1).collect();
-    listener(Event::Begin { task: "drawing", total: seeds.len() as u64, unit: "images" });
-    let rows = seeds
+    listener(Event::Begin { task: "drawing", total: draws.len() as u64, unit: "images" });
+    let rows = draws
         .par_iter()
-        .map(|seed| {
-            let grade = order.grades[stream(*seed, Purpose::SampleGrade, 0).choose(&weights)];
-            let row = row(*seed, grade);
+        .map(|Draw { seed, grade }| {
+            let row = row(*seed, *grade);
             let row = match writer.found(&row) {
                 Some(found) => found,
-                None => writer
-                    .put(row, &model.draw(f64::from(grade), *seed, order.manner).map_err(Error::Setting)?)?,
+                None => {
+                    writer.put(row, &model.draw(f64::from(*grade), *seed, manner).map_err(Error::Setting)?)?
+                }
             };
             listener(Event::Advance(1));
             Ok(row)

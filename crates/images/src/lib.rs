@@ -22,6 +22,7 @@ pub mod progress;
 pub mod resize;
 pub mod side;
 pub mod source;
+pub mod synthetic_dicom;
 pub mod text;
 
 pub use collection::{Collection, Row};

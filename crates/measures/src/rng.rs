@@ -53,6 +53,8 @@ pub enum Purpose {
     SampleNoise = 19,
     /// The grades that a real image is not of, shown to the critics; index = the step.
     WrongGrade = 50,
+    /// What the built-in features learn from; index = the lesson.
+    Lesson = 51,
     /// Which bytes of a file a test mutates; index = the mutation.
     Mutation = 20,
     /// Which fold of a cross-validation a unit is in; index = the set's place.

@@ -47,7 +47,8 @@ fn scored(set: &Features) -> Result<(f64, Vec<f64>), FeatureError> {
         if set.len() <= set.width() { by_images(set, &lengths) } else { by_features(set, &lengths) };
     let surprises = surprises?;
     let entropy = surprises.iter().sum::<f64>() / set.len() as f64;
-    Ok((libm::exp(entropy), surprises))
+    // Below 0 only by rounding.
+    Ok((libm::exp(entropy.max(0.0)), surprises))
 }
 
 /// Through the images' similarities, which are fewer.

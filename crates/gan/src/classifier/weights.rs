@@ -33,6 +33,18 @@ pub(super) fn adopted(
     Ok(parameters)
 }
 
+impl Classifier {
+    /// The convolutions' parameters by torchvision's names: what [`adopted`] takes.
+    pub(crate) fn named(&self) -> Parameters {
+        let all = collect(self);
+        let specs = self.architecture.specs().into_iter().enumerate();
+        let parts = specs.flat_map(|(at, spec)| {
+            ["weight", "bias"].map(|part| (format!("{}.{part}", spec.name), format!("layers.{at}.{part}")))
+        });
+        parts.map(|(name, own)| (name, all[&own].clone())).collect()
+    }
+}
+
 /// Weight and bias of a convolution.
 fn folded(file: &Weights, spec: &Spec) -> Result<(Vec<f32>, Vec<f32>)> {
     let outputs = &spec.shape[..1];

@@ -14,12 +14,13 @@ use super::moments::{self, Moments};
 use super::{Game, Losses, latents, scalar};
 use crate::adam::{Adam, AdamConfig, follow};
 use crate::data::{Batch, Data};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::networks::fast::critics::{Critics, CriticsConfig, GROUP};
 use crate::networks::fast::generator::{FastConfig, FastGenerator, Statistics};
 use crate::networks::fast::projector::{Projector, channel_moments};
 use crate::networks::haar;
 use crate::ops::{Precision, augment};
+use crate::own;
 use crate::parameters::{Array, Init, Parameters, collect, load, values};
 use crate::settings::{Settings, broken};
 use crate::squeezenet::SqueezeNet;
@@ -116,12 +117,10 @@ pub(crate) struct Play {
 impl Play {
     pub(crate) fn begin(settings: &Settings, config: &Config, data: &Data) -> Result<Self> {
         let device = Device::flex().autodiff();
-        if config.features == "own" {
-            let reason = "game.features: no network is built in yet; give a file of SqueezeNet 1.1's weights \
-                          (--set game.features=squeezenet1_1.safetensors)";
-            return Err(Error::Setting(reason.to_owned()));
-        }
-        let features = SqueezeNet::read(Path::new(&config.features), &device)?;
+        let features = match config.features.as_str() {
+            own::NAME => own::network(&device)?,
+            file => SqueezeNet::read(Path::new(file), &device)?,
+        };
         let grades = settings.grades.len();
         let init = |purpose| Init::new(settings.seed, purpose, &device);
         let mut weights = init(Purpose::GeneratorWeights);
@@ -509,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn without_features_the_error_says_what_to_give() {
+    fn features_that_are_not_there_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = settings(folder.path());
         let data = Data::of_noise(&settings, 6);

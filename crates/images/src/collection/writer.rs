@@ -112,6 +112,22 @@ impl Writer {
         Ok(row)
     }
 
+    /// Takes an image over from another collection as it is there: the same file where the disk can link it, else a copy.
+    pub fn adopt(&self, row: &Row, from: &Collection) -> Result<Row> {
+        from.verify(row)?;
+        let (path, source) = (self.staged.join(&row.file), from.root().join(&row.file));
+        let folder = path.parent().expect("a place has a folder");
+        let taken = fs::create_dir_all(folder).and_then(|()| match fs::hard_link(&source, &path) {
+            Ok(()) => Ok(()),
+            Err(_) => {
+                let part = beside(&path, "part");
+                fs::copy(&source, &part).and_then(|_| fs::rename(&part, &path))
+            }
+        });
+        taken.and_then(|()| self.note(row)).map_err(Error::unwritten(&self.out.join(&row.file)))?;
+        Ok(row.clone())
+    }
+
     /// The row as an interrupted run has put it, with its flags and hash.
     pub fn found(&self, row: &Row) -> Option<Row> {
         let earlier = self.earlier.get(&row.file)?;
