@@ -40,7 +40,8 @@ pub(crate) struct Audit {
     /// Search the generator's latents for so many images of each group; takes a minute or so for each at 224 pixels.
     #[arg(long, value_name = "N", default_value_t = 0, requires = "run", value_parser = inverted)]
     invert: usize,
-    /// A further feature space beside the built-in bank; may be given again.
+    /// A further feature space beside the built-in bank: weights of a network, or an .onnx file, as `evaluate` takes them;
+    /// may be given again.
     #[arg(long, value_name = "FILE")]
     features: Vec<String>,
     /// The largest chance that a training image scores higher than a held-out one (AUC; guessing is 0.5) that counts as

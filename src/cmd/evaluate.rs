@@ -43,9 +43,10 @@ pub(crate) struct Evaluate {
     /// The split of real images to compare with [default: test if there is one, else val].
     #[arg(long, value_name = "SPLIT")]
     real_split: Option<String>,
-    /// A further feature space beside the built-in bank: `radiomics`; a .safetensors file of SqueezeNet 1.1's or
-    /// MobileNetV2's weights; or NAME=REAL,SYNTHETIC, two .npy or .safetensors files of features, a row an image in the
-    /// order of the manifests.
+    /// A further feature space beside the built-in bank: `radiomics`; a .safetensors file of torchvision's SqueezeNet 1.1,
+    /// MobileNetV2, ResNet-18, ResNet-34 or VGG-16, or of a classifier that `utility` trained whole; an .onnx file of any
+    /// network; or NAME=REAL,SYNTHETIC, two .npy or .safetensors files of features, a row an image in the order of the
+    /// manifests.
     #[arg(long, value_name = "FILE|NAME=REAL,SYNTHETIC")]
     features: Vec<String>,
     /// Compare groups of images too, by this column of the manifests.

@@ -5,6 +5,8 @@ use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::{Context, anyhow, ensure};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use minisign::{PublicKey, PublicKeyBox, SecretKey, SecretKeyBox, SignatureBox};
 
 use super::sums;
@@ -17,10 +19,11 @@ pub(crate) fn secret_key(path: &Path) -> anyhow::Result<SecretKey> {
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let unusable =
         |e| anyhow!("{}: is no secret key of minisign ({e}); make one with `minisign -G`", path.display());
-    let sealed = || SecretKeyBox::from_string(&text);
-    match sealed().and_then(SecretKeyBox::into_unencrypted_secret_key) {
-        Ok(key) => Ok(key),
-        Err(_) => sealed().and_then(|key| key.into_secret_key(None)).map_err(unusable),
+    // One without a password bears no checksum where minisign itself made it, which the crate's own reading asks for.
+    let bytes = text.lines().nth(1).and_then(|line| BASE64_STANDARD.decode(line.trim()).ok());
+    match bytes.map(|bytes| SecretKey::from_bytes(&bytes)) {
+        Some(Ok(key)) if !key.is_encrypted() => Ok(key),
+        _ => SecretKeyBox::from_string(&text).and_then(|key| key.into_secret_key(None)).map_err(unusable),
     }
 }
 
@@ -39,7 +42,8 @@ pub(crate) fn public_key(given: &str) -> anyhow::Result<PublicKey> {
 /// The signature of a package's sums, which names the package.
 pub(crate) fn sign(key: &SecretKey, sums: &[u8], title: &str) -> anyhow::Result<String> {
     let comment = format!("doppelray package: {}", title.replace(['\n', '\r'], " "));
-    Ok(minisign::sign(None, key, sums, Some(&comment), None)?.into_string())
+    let own = PublicKey::from_secret_key(key)?;
+    Ok(minisign::sign(Some(&own), key, sums, Some(&comment), None)?.into_string())
 }
 
 /// What a package's signature says under a key that is trusted; an error where there is none or it is another's.
@@ -66,6 +70,11 @@ mod tests {
     use doppelray_images::files::write_whole;
     use minisign::KeyPair;
 
+    /// Of `minisign -G -W`, for this test alone.
+    const BARE: &str = "untrusted comment: minisign encrypted secret key\n\
+        RWQAAEIyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAZ/npXnxNdslJh/2tFeqie4QtboNDW1wydf\
+        rQ1Hu6gcdEdgL8rwqM6iDp2dlGxzdSeeRbI1oMAmM6BNOuPFIkrKkTIs5GBAMFAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+
     #[test]
     fn a_signature_holds_for_its_sums_and_its_key_alone() {
         let folder = tempfile::tempdir().unwrap();
@@ -78,6 +87,8 @@ mod tests {
         assert!(
             signer(package).is_none() && check(package, &pk).unwrap_err().to_string().contains("not signed")
         );
+        put("lab.key", BARE.as_bytes());
+        assert!(sign(&secret_key(&package.join("lab.key")).unwrap(), b"x", "y").is_ok());
         put("lab.key", sk.to_box(None).unwrap().into_string().as_bytes());
         let key = secret_key(&package.join("lab.key")).unwrap();
         put(NAME, sign(&key, b"ab  images/a.png\n", "Knees\nof nobody").unwrap().as_bytes());

@@ -273,7 +273,10 @@ pub(crate) fn describe(
             }
         };
         let features = Features::new(space.width(), values).and_then(|f| f.with_units(units.clone()));
-        features.with_context(|| format!("{}: in the space {}", root.display(), space.name))
+        features.with_context(|| match &space.source {
+            Source::Given(sides) => format!("{}: for {}", sides[which as usize].1.file, root.display()),
+            _ => format!("{}: in the space {}", root.display(), space.name),
+        })
     });
     features.collect()
 }

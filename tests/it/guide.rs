@@ -22,7 +22,14 @@ fn every_command_of_the_guide_runs() {
         commands += 1;
     }
     assert!(commands > 12, "{commands} commands");
-    for made in ["knees.html", "run.html", "proof/index.html", "package/dicom", "package/shards", "again/manifest.csv"] {
+    for made in [
+        "knees.html",
+        "run.html",
+        "proof/index.html",
+        "package/dicom",
+        "package/shards",
+        "again/manifest.csv",
+    ] {
         assert!(lab.path(made).exists(), "{made} is made");
     }
 }

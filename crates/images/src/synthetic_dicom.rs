@@ -75,7 +75,7 @@ pub fn says_so(file: &[u8]) -> bool {
 
 /// What every object must hold and here is empty.
 fn nobody(object: Written) -> Written {
-    let empty: [(Tag, &[u8; 2]); 9] = [
+    let empty: [(Tag, &[u8; 2]); 10] = [
         (Tag(0x0008, 0x0020), b"DA"),
         (Tag(0x0008, 0x0030), b"TM"),
         (Tag(0x0008, 0x0050), b"SH"),
@@ -85,6 +85,7 @@ fn nobody(object: Written) -> Written {
         (Tag(0x0010, 0x0030), b"DA"),
         (Tag(0x0010, 0x0040), b"CS"),
         (Tag(0x0020, 0x0020), b"CS"),
+        (Tag(0x0020, 0x0060), b"CS"),
     ];
     empty.into_iter().fold(object, |object, (tag, vr)| object.text(tag, vr, ""))
 }

@@ -147,11 +147,11 @@ mod tests {
     fn a_lesson_is_a_function_of_its_index_and_its_truths_are_standardised() {
         let lessons = Lessons::new(3, 20);
         assert_eq!(lessons.lesson(7), lessons.lesson(7));
-        let some: Vec<Lesson> = (0..400).map(|index| lessons.lesson(index)).collect();
+        let some: Vec<Lesson> = (0..60).map(|index| lessons.lesson(index)).collect();
         for at in 0..TRUTHS {
-            let mean = some.iter().map(|l| l.truths[at]).sum::<f32>() / 400.0;
-            let square = some.iter().map(|l| l.truths[at].powi(2)).sum::<f32>() / 400.0;
-            assert!(mean.abs() < 0.25 && (0.7..1.3).contains(&square), "{at}: {mean} {square}");
+            let mean = some.iter().map(|l| l.truths[at]).sum::<f32>() / 60.0;
+            let square = some.iter().map(|l| l.truths[at].powi(2)).sum::<f32>() / 60.0;
+            assert!(mean.abs() < 0.5 && (0.5..1.6).contains(&square), "{at}: {mean} {square}");
         }
         assert!(
             some.iter().all(|l| l.pixels.len() == SHOWN * SHOWN && l.pixels.iter().all(|v| v.is_finite()))
