@@ -108,23 +108,26 @@ pub(crate) fn input_gradient(conv: &Conv, dy: &[f32], w: &[f32], dx: &mut [f32])
 /// `dw`, the gradient by the weights; lengths are checked.
 pub(crate) fn weight_gradient(conv: &Conv, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let [rows, cols] = conv.out_size().expect("checked");
-    let phases = Phases::of(conv, cols);
-    let kernel = conv.kernel[0] * conv.kernel[1];
+    let (phases, wide) = (Phases::of(conv, cols), cols.next_multiple_of(STRANDS));
+    let (kernel, size) = (conv.kernel[0] * conv.kernel[1], conv.height * conv.width);
     dw.par_chunks_exact_mut(kernel).enumerate().for_each(|(channel, dw)| {
-        let of_channel = |plane: &usize| plane % conv.groups == channel;
         scratch::with(|scratch| {
             let staged = scratch.staged.take(phases.len(conv.height));
+            let slopes = scratch.other.take(rows * wide);
             vectorised(
                 #[inline(always)]
                 || {
+                    slopes.fill(0.0);
                     let mut sums = vec![[0.0; STRANDS]; kernel];
-                    for plane in (0..conv.batch * conv.groups).filter(of_channel) {
-                        phases
-                            .fill(&x[plane * conv.height * conv.width..][..conv.height * conv.width], staged);
+                    for plane in (channel..conv.batch * conv.groups).step_by(conv.groups) {
+                        phases.fill(&x[plane * size..][..size], staged);
                         let dy = dy[plane * rows * cols..][..rows * cols].chunks_exact(cols);
-                        for (row, dy) in dy.enumerate() {
+                        for (to, from) in slopes.chunks_exact_mut(wide).zip(dy) {
+                            to[..cols].copy_from_slice(from);
+                        }
+                        for (row, slopes) in slopes.chunks_exact(wide).enumerate() {
                             for (tap, at) in phases.reads(row) {
-                                add_products(&mut sums[tap], dy, &staged[at..][..cols]);
+                                add_products(&mut sums[tap], slopes, &staged[at..], cols);
                             }
                         }
                     }
@@ -198,12 +201,20 @@ fn weigh(terms: &[(f32, &[f32])], sums: &mut [f32]) {
     }
 }
 
-/// Adds the products of two rows to strands.
+/// Adds the products of the first `count` values of two rows to strands; both rows go on for a strand's block.
 #[inline(always)]
-fn add_products(strands: &mut [f32; STRANDS], a: &[f32], b: &[f32]) {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<STRANDS>(), b.as_chunks::<STRANDS>());
-    for (a, b) in a.iter().zip(b) {
+fn add_products(strands: &mut [f32; STRANDS], a: &[f32], b: &[f32], count: usize) {
+    let blocks = a.as_chunks::<STRANDS>().0.iter().zip(b.as_chunks::<STRANDS>().0);
+    let (whole, rest) = (count / STRANDS, count % STRANDS);
+    let mut blocks = blocks.take(whole + usize::from(rest > 0));
+    for (a, b) in blocks.by_ref().take(whole) {
         strands.iter_mut().zip(a.iter().zip(b)).for_each(|(strand, (a, b))| *strand += a * b);
     }
-    strands.iter_mut().zip(a_rest.iter().zip(b_rest)).for_each(|(strand, (a, b))| *strand += a * b);
+    // What follows the last value is no term, not even as 0 times infinity.
+    for (a, b) in blocks {
+        for (i, strand) in strands.iter_mut().enumerate() {
+            let product = a[i] * b[i];
+            *strand += if i < rest { product } else { 0.0 };
+        }
+    }
 }
