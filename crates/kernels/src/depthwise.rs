@@ -32,6 +32,7 @@ pub(crate) fn pack(conv: &Conv, w: &[f32], mode: Mode, direction: Direction) -> 
 pub(crate) fn forward(conv: &Conv, x: &[f32], w: &[f32], epilogue: Epilogue<'_>, y: &mut [f32]) {
     let [rows, cols] = conv.out_size().expect("checked");
     let (phases, kernel) = (Phases::of(conv, cols), conv.kernel[0] * conv.kernel[1]);
+    let reads: Vec<Vec<Read>> = (0..rows).map(|row| phases.reads(row).collect()).collect();
     let planes = x.par_chunks_exact(conv.height * conv.width);
     y.par_chunks_exact_mut(rows * cols).zip(planes).enumerate().for_each(|(plane, (y, x))| {
         let channel = plane % conv.groups;
@@ -43,9 +44,9 @@ pub(crate) fn forward(conv: &Conv, x: &[f32], w: &[f32], epilogue: Epilogue<'_>,
                 || {
                     phases.fill(x, staged);
                     let mut terms = Vec::with_capacity(kernel);
-                    for (row, y) in y.chunks_exact_mut(cols).enumerate() {
+                    for (reads, y) in reads.iter().zip(y.chunks_exact_mut(cols)) {
                         terms.clear();
-                        terms.extend(phases.reads(row).map(|(tap, at)| (w[tap], &staged[at..])));
+                        terms.extend(reads.iter().map(|read| (w[read.tap], &staged[read.at..])));
                         weigh(&terms, y);
                     }
                     finish(epilogue, channel, y);
@@ -58,51 +59,39 @@ pub(crate) fn forward(conv: &Conv, x: &[f32], w: &[f32], epilogue: Epilogue<'_>,
 /// `dx`, the gradient by `x`; lengths are checked.
 pub(crate) fn input_gradient(conv: &Conv, dy: &[f32], w: &[f32], dx: &mut [f32]) {
     let [rows, cols] = conv.out_size().expect("checked");
-    let ([down, right], kernel) = (conv.stride, conv.kernel[0] * conv.kernel[1]);
-    let margin = conv.kernel[1];
-    let wide = margin + cols.max(conv.width.div_ceil(right) + (right + conv.padding[1]) / right);
-    let across: Vec<Vec<_>> = (0..right).map(|phase| phase_taps(conv, 1, phase).collect()).collect();
+    let (step, kernel) = (conv.stride[1], conv.kernel[0] * conv.kernel[1]);
+    let spread = Spread::of(conv, [rows, cols]);
+    let reads: Vec<Vec<Vec<Read>>> =
+        (0..conv.height).map(|row| (0..step).map(|phase| spread.reads(row, phase)).collect()).collect();
     let planes = dy.par_chunks_exact(rows * cols);
-    dx.par_chunks_exact_mut(conv.height * conv.width).zip(planes).enumerate().for_each(
-        |(plane, (dx, dy))| {
-            let w = &w[plane % conv.groups * kernel..][..kernel];
-            scratch::with(|scratch| {
-                let staged = scratch.staged.take(rows * wide + LANES);
-                let sums = scratch.sums.take(conv.width.div_ceil(right));
-                vectorised(
-                    #[inline(always)]
-                    || {
-                        staged.fill(0.0);
-                        for (to, from) in staged.chunks_exact_mut(wide).zip(dy.chunks_exact(cols)) {
-                            to[margin..margin + cols].copy_from_slice(from);
+    let planes = dx.par_chunks_exact_mut(conv.height * conv.width).zip(planes).enumerate();
+    planes.for_each(|(plane, (dx, dy))| {
+        let w = &w[plane % conv.groups * kernel..][..kernel];
+        scratch::with(|scratch| {
+            let staged = scratch.staged.take(rows * spread.wide + LANES);
+            let sums = scratch.sums.take(conv.width.div_ceil(step));
+            vectorised(
+                #[inline(always)]
+                || {
+                    staged.fill(0.0);
+                    for (to, from) in staged.chunks_exact_mut(spread.wide).zip(dy.chunks_exact(cols)) {
+                        to[conv.kernel[1]..][..cols].copy_from_slice(from);
+                    }
+                    let mut terms = Vec::with_capacity(kernel);
+                    for (reads, dx) in reads.iter().zip(dx.chunks_exact_mut(conv.width)) {
+                        for (phase, reads) in reads.iter().enumerate().take(conv.width) {
+                            terms.clear();
+                            terms.extend(reads.iter().map(|read| (w[read.tap], &staged[read.at..])));
+                            let sums = &mut sums[..(conv.width - phase).div_ceil(step)];
+                            weigh(&terms, sums);
+                            let to = dx[phase..].iter_mut().step_by(step);
+                            to.zip(&*sums).for_each(|(dx, sum)| *dx = *sum);
                         }
-                        let mut terms = Vec::with_capacity(kernel);
-                        for (row, dx) in dx.chunks_exact_mut(conv.width).enumerate() {
-                            for (phase, across) in across.iter().enumerate() {
-                                terms.clear();
-                                for (tall, shift) in phase_taps(conv, 0, row % down) {
-                                    let from =
-                                        (row / down).checked_add_signed(shift).filter(|from| *from < rows);
-                                    let Some(from) = from else { continue };
-                                    terms.extend(across.iter().map(|&(wide_tap, shift)| {
-                                        let at = (from * wide + margin).wrapping_add_signed(shift);
-                                        (w[tall * conv.kernel[1] + wide_tap], &staged[at..])
-                                    }));
-                                }
-                                let count = conv.width.saturating_sub(phase).div_ceil(right);
-                                weigh(&terms, &mut sums[..count]);
-                                dx[phase.min(conv.width)..]
-                                    .iter_mut()
-                                    .step_by(right)
-                                    .zip(&*sums)
-                                    .for_each(|(dx, sum)| *dx = *sum);
-                            }
-                        }
-                    },
-                );
-            });
-        },
-    );
+                    }
+                },
+            );
+        });
+    });
 }
 
 /// `dw`, the gradient by the weights; lengths are checked.
@@ -110,6 +99,7 @@ pub(crate) fn weight_gradient(conv: &Conv, x: &[f32], dy: &[f32], dw: &mut [f32]
     let [rows, cols] = conv.out_size().expect("checked");
     let (phases, wide) = (Phases::of(conv, cols), cols.next_multiple_of(STRANDS));
     let (kernel, size) = (conv.kernel[0] * conv.kernel[1], conv.height * conv.width);
+    let reads: Vec<Vec<Read>> = (0..rows).map(|row| phases.reads(row).collect()).collect();
     dw.par_chunks_exact_mut(kernel).enumerate().for_each(|(channel, dw)| {
         scratch::with(|scratch| {
             let staged = scratch.staged.take(phases.len(conv.height));
@@ -125,9 +115,9 @@ pub(crate) fn weight_gradient(conv: &Conv, x: &[f32], dy: &[f32], dw: &mut [f32]
                         for (to, from) in slopes.chunks_exact_mut(wide).zip(dy) {
                             to[..cols].copy_from_slice(from);
                         }
-                        for (row, slopes) in slopes.chunks_exact(wide).enumerate() {
-                            for (tap, at) in phases.reads(row) {
-                                add_products(&mut sums[tap], slopes, &staged[at..], cols);
+                        for (reads, slopes) in reads.iter().zip(slopes.chunks_exact(wide)) {
+                            for read in reads {
+                                add_products(&mut sums[read.tap], slopes, &staged[read.at..], cols);
                             }
                         }
                     }
@@ -136,6 +126,12 @@ pub(crate) fn weight_gradient(conv: &Conv, x: &[f32], dy: &[f32], dw: &mut [f32]
             );
         });
     });
+}
+
+/// Where a tap's values begin for one row.
+struct Read {
+    tap: usize,
+    at: usize,
 }
 
 /// How a plane of `x` is set out: for each row, for each phase of the horizontal stride, `wide` values from
@@ -172,19 +168,49 @@ impl<'a> Phases<'a> {
         }
     }
 
-    /// For each tap that row `row` of `y` reads within `x`: where its values begin.
-    #[inline(always)]
-    fn reads(&self, row: usize) -> impl Iterator<Item = (usize, usize)> {
+    /// For each tap that row `row` of `y` reads within `x`.
+    fn reads(&self, row: usize) -> impl Iterator<Item = Read> {
         let Self { conv, wide } = *self;
         let ([tall, taps], [down, right]) = (conv.kernel, conv.stride);
-        let from = move |tap: usize| {
-            (row * down + tap).checked_sub(conv.padding[0]).filter(|from| *from < conv.height)
+        let from = move |tap: usize| (row * down + tap).checked_sub(conv.padding[0]);
+        let rows =
+            (0..tall).filter_map(move |tap| Some((tap, from(tap).filter(|from| *from < conv.height)?)));
+        let read = move |row_tap: usize, from: usize, tap: usize| Read {
+            tap: row_tap * taps + tap,
+            at: (from * right + tap % right) * wide + tap / right,
         };
-        let rows = (0..tall).filter_map(move |tap| from(tap).map(|from| (tap, from)));
-        rows.flat_map(move |(row_tap, from)| {
-            (0..taps)
-                .map(move |tap| (row_tap * taps + tap, (from * right + tap % right) * wide + tap / right))
+        rows.flat_map(move |(row_tap, from)| (0..taps).map(move |tap| read(row_tap, from, tap)))
+    }
+}
+
+/// How a plane of `dy` is set out: for each row `wide` values, as many zeros first as the kernel is wide.
+struct Spread<'a> {
+    conv: &'a Conv,
+    rows: usize,
+    wide: usize,
+}
+
+impl<'a> Spread<'a> {
+    fn of(conv: &'a Conv, [rows, cols]: [usize; 2]) -> Self {
+        let step = conv.stride[1];
+        let reach = conv.width.div_ceil(step) + (step + conv.padding[1]) / step;
+        Self { conv, rows, wide: conv.kernel[1] + cols.max(reach) }
+    }
+
+    /// For each tap by which `dy` reaches row `row` of `dx`, in the columns of one phase of the stride.
+    fn reads(&self, row: usize, phase: usize) -> Vec<Read> {
+        let (taps, down) = (self.conv.kernel[1], self.conv.stride[0]);
+        let from = |shift: isize| (row / down).checked_add_signed(shift).filter(|from| *from < self.rows);
+        let rows = phase_taps(self.conv, 0, row % down);
+        let rows = rows.filter_map(|(tap, shift)| Some((tap, from(shift)?)));
+        let read = |row_tap: usize, from: usize, (tap, shift): (usize, isize)| Read {
+            tap: row_tap * taps + tap,
+            at: (from * self.wide + taps).wrapping_add_signed(shift),
+        };
+        rows.flat_map(|(row_tap, from)| {
+            phase_taps(self.conv, 1, phase).map(move |tap| read(row_tap, from, tap))
         })
+        .collect()
     }
 }
 
