@@ -46,10 +46,7 @@ const JOINT_ROWS: Range<usize> = SIDE * 40 / 100..SIDE * 76 / 100;
 const COMPARTMENTS: [[f64; 2]; 2] = [[-0.425, -0.2], [0.215, 0.425]];
 /// Below this clarity of its edges a joint counts as not found: noise reaches 0.8, real knees 1.5 and more.
 const CLEAR: f64 = 1.2;
-/// By how much the narrowest distance of two noisy edges falls below that of the outlines, shares of the plateau's width: the
-/// median on 160 phantoms of seed 40, medial and lateral.
-const SEEN_TOO_NARROW: [f64; 2] = [0.0020, 0.0038];
-/// The leg's axis from what the frame shows of it, on the same phantoms: what a degree between the tibia's middle line and its
+/// The leg's axis from what the frame shows of it, on 160 phantoms of seed 40: what a degree between the tibia's middle line and its
 /// plateau, and between plateau and condyles, stands for, and the rest. Most of both shafts lies outside the frame.
 const AXIS: [f64; 3] = [1.19, 1.0, -0.5];
 
@@ -139,7 +136,7 @@ pub fn measure(image: &Image, shown: Side) -> Result<Fit, Refused> {
     let femur = femur(&picture, row, width)?;
     let (density, texture) = subchondral(&picture, &gaps, width);
     Ok(Fit {
-        jsw: [0, 1].map(|side: usize| gaps[side].width() / width + SEEN_TOO_NARROW[side]),
+        jsw: [0, 1].map(|side: usize| gaps[side].width() / width),
         alignment_deg: alignment(&picture, &gaps, row, [middle, width]),
         plateau: width / SIDE as f64,
         condyles: femur.widest() / width,
