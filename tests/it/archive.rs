@@ -125,6 +125,8 @@ fn an_archive_is_imported_as_its_files_would_be_and_nobody_is_named() {
             said.contains("10 images of 5 subjects") && said.contains("0 files refused"),
             "{name}: {said}"
         );
+        let again = f.run(&format!("import {source} {rest} --out {name}"));
+        assert!(again.err.contains("nothing was fetched, nothing to do"), "{name}: {again:?}");
     }
     let place = format!("receive://DOPPELRAY@127.0.0.1:{}", orthanc.ours);
     let mut command = f.command(&format!("import {place} --patience 5 {rest} --out sent"));

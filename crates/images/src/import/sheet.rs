@@ -28,7 +28,7 @@ pub(super) fn look(
     }
     let good = |at: &usize| results[*at].is_ok();
     let mended = |at: &usize| {
-        let flags = results[*at].as_ref().map_or("", |(row, _)| &row.flags);
+        let flags = results[*at].as_ref().map_or("", |(made, _)| &made.flags);
         flags.split(' ').any(|flag| matches!(flag, "inverted" | "borders" | "text"))
     };
     let all: Vec<usize> = (0..candidates.len()).filter(good).collect();

@@ -15,7 +15,7 @@ use super::split::Homes;
 use super::{Known, Plan, Split, find};
 use crate::Depth;
 use crate::collection::{Collection, Kind, Row, hex};
-use crate::dicom::Spacing;
+use crate::dicom::{Person, Spacing};
 use crate::error::{Error, Result};
 use crate::source::{Header, Origin};
 
@@ -27,7 +27,7 @@ pub(super) struct Candidate {
     pub(super) row: Row,
     /// Whom it is taken for: what splits are drawn by, and what look-alikes are joined by.
     pub(super) person: String,
-    /// Sex and site, where a table has them; they decide on strata and go no further.
+    /// Sex and site, where a table has them; they decide on strata and go no further: splits are drawn, and they are dropped.
     pub(super) traits: [String; 2],
 }
 
@@ -50,6 +50,9 @@ pub(super) struct Survey {
     pub(super) homes: Homes,
 }
 
+/// Headers that are in memory at a time.
+const AT_ONCE: usize = 1024;
+
 /// Finds every file, and what labels and names say of it; checks that no subject straddles two splits.
 pub(super) fn survey(plan: &Plan) -> Result<Survey> {
     let labels = plan.labels.as_deref().map(|path| Labels::read(path, &plan.columns)).transpose()?;
@@ -60,18 +63,23 @@ pub(super) fn survey(plan: &Plan) -> Result<Survey> {
         survey.ignored += found.ignored;
         survey.accounts.extend(found.refused);
         survey.notes.extend(found.notes);
-        let headers: Vec<_> = found.images.par_iter().map(Origin::probe).collect();
-        for (origin, header) in found.images.into_iter().zip(headers) {
-            let known = header.map_err(|error| error.reason()).and_then(|header| {
-                let inside = origin.path().strip_prefix(&found.root).unwrap_or(origin.path());
-                Ok((describe(plan, labels.as_ref(), inside, &header)?, header))
-            });
-            match known {
-                Ok((described, header)) => {
-                    unnamed += usize::from(!described.named);
-                    survey.frames(described, origin, header);
+        let mut images = found.images.into_iter();
+        while images.len() > 0 {
+            // Some at a time, as a header says more than is kept of it.
+            let some: Vec<Origin> = images.by_ref().take(AT_ONCE).collect();
+            let headers: Vec<_> = some.par_iter().map(Origin::probe).collect();
+            for (origin, header) in some.into_iter().zip(headers) {
+                let known = header.map_err(|error| error.reason()).and_then(|header| {
+                    let inside = origin.path().strip_prefix(&found.root).unwrap_or(origin.path());
+                    Ok((describe(plan, labels.as_ref(), inside, &header)?, header))
+                });
+                match known {
+                    Ok((described, header)) => {
+                        unnamed += usize::from(!described.named);
+                        survey.frames(described, origin, header);
+                    }
+                    Err(why) => survey.accounts.push(Account::refused(origin.path(), why)),
                 }
-                Err(why) => survey.accounts.push(Account::refused(origin.path(), why)),
             }
         }
     }
@@ -82,6 +90,7 @@ pub(super) fn survey(plan: &Plan) -> Result<Survey> {
     let earlier = plan.earlier.as_deref().map_or_else(|| Ok(BTreeMap::new()), |path| homes_of(plan, path))?;
     let homes = plan.split.assign(&mut survey.candidates, earlier);
     survey.homes = homes.map_err(|why| Error::content(plan.sources[0].path(), why))?;
+    survey.candidates.iter_mut().for_each(|candidate| candidate.traits = Default::default());
     Ok(survey)
 }
 
@@ -138,9 +147,11 @@ impl Survey {
     }
 
     /// A candidate for every picture of a file.
-    fn frames(&mut self, described: Described, origin: Origin, header: Header) {
+    fn frames(&mut self, described: Described, origin: Origin, mut header: Header) {
         let Described { row, traits, .. } = described;
         let person = row.subject.clone().unwrap_or_default();
+        // Whose it is, the row says from here on.
+        header.dicom.iter_mut().for_each(|dicom| dicom.person = Person::default());
         for frame in 0..header.dicom.as_ref().map_or(1, |dicom| dicom.frames) {
             self.candidates.push(Candidate {
                 origin: origin.with_frame(frame),
