@@ -263,7 +263,9 @@ impl Import {
             let bytes = serde_json::to_vec_pretty(&report)?;
             write_private(&file, &bytes).with_context(|| file.display().to_string())?;
         }
-        console.finish(&(summary(&report) + &last), &import::earlier(&out)?)
+        let said = summary(&report) + &last;
+        drop(report);
+        console.finish(&said, &import::earlier(&out)?)
     }
 
     /// What archives list, and what else decides on rows; `None` where a source is no archive, or one that does not tell.
@@ -455,9 +457,13 @@ fn summary(report: &Report) -> String {
     text
 }
 
-/// Of a few DICOM files a line each: what they held, and what became of it.
+/// Of a few DICOM files a line each: what they held, and what became of it. Nothing where subjects have pseudonyms, which
+/// must not stand beside the names of files.
 fn films(report: &Report) -> String {
     const MOST: usize = 24;
+    if report.about.settings.get("subjects").and_then(toml::Value::as_str) != Some("as given") {
+        return String::new();
+    }
     let told = |account: &&Account| account.pixels.is_some();
     if report.files.len() > MOST || !report.files.iter().any(|account| told(&account)) {
         return String::new();

@@ -182,8 +182,7 @@ mod tests {
             settings,
         };
         let grades = BTreeMap::from([("0".to_owned(), 3), ("4".to_owned(), 1)]);
-        let refused =
-            Account::refused(Path::new("a<b>.png"), "is empty");
+        let refused = Account::refused(Path::new("a<b>.png"), "is empty");
         let shown = Shown {
             headline: "4 images".into(),
             about,

@@ -146,7 +146,7 @@ pub fn run(plan: &Plan, out: &Path, listener: Listener) -> Result<(Collection, R
     match conclude((plan, &about), (&writer, &names), (survey, results), listener) {
         Ok((rows, report)) => {
             let published = names.conceal(&report);
-            writer.attach("import.json", &serde_json::to_vec_pretty(&*published).expect("plain values"))?;
+            writer.fill("import.json", |file| Ok(serde_json::to_writer_pretty(file, &*published)?))?;
             drop(published);
             Ok((writer.finish(rows)?, report))
         }
@@ -167,7 +167,7 @@ pub fn rehearse(plan: &Plan) -> Result<Report> {
         file: c.origin.to_string(),
         outcome: Outcome::Read,
         detail: place(&c.row),
-        pixels: Pixels::of(&c.header),
+        pixels: c.seen.pixels,
     };
     let accounts = survey.accounts.into_iter().chain(survey.candidates.iter().map(read)).collect();
     let rows: Vec<Row> = survey.candidates.into_iter().map(|c| c.row).collect();
@@ -275,16 +275,17 @@ fn convert(
     let image = if depth == Depth::Sixteen { image.at(depth) } else { image };
     let (image, done) = plan.look.apply(image, candidate.row.side);
     let all = [
-        ("colour", candidate.header.colour),
-        ("alpha", candidate.header.alpha),
+        ("colour", candidate.seen.colour),
+        ("alpha", candidate.seen.alpha),
         ("squared", candidate.squared().is_some()),
         ("text", texts > 0),
         ("cut", image.width() != image.height()),
         ("enlarged", image.width().min(image.height()) < size),
     ];
-    let spacing = candidate.header.dicom.as_ref().and_then(|dicom| dicom.spacing);
-    let spacing =
-        spacing.map(|found| found.scaled(f64::from(image.width().min(image.height())) / f64::from(size)));
+    let spacing = candidate
+        .seen
+        .spacing
+        .map(|found| found.scaled(f64::from(image.width().min(image.height())) / f64::from(size)));
     let flags = all.iter().filter(|(_, is)| *is).map(|(flag, _)| *flag).chain(done.flags());
     let flags = flags.map(str::to_owned).chain(spacing.map(|spacing| spacing.flag()));
     let flags = flags.collect::<Vec<_>>().join(" ");
@@ -308,7 +309,7 @@ fn conclude(
         match result {
             Ok((made, print)) => {
                 let file = candidate.origin.to_string();
-                let (row, pixels) = (made.fill(candidate.row), Pixels::of(&candidate.header));
+                let (row, pixels) = (made.fill(candidate.row), candidate.seen.pixels);
                 taken.push(Taken { file, row, person: candidate.person, print, pixels });
             }
             Err(why) => accounts.push(Account::refused(Path::new(&candidate.origin.to_string()), why)),

@@ -10,19 +10,19 @@ use sha2::{Digest, Sha256};
 use super::identity::{Names, Subjects};
 use super::labels::Labels;
 use super::name::{grade, safe};
-use super::report::Account;
+use super::report::{Account, Pixels};
 use super::split::Homes;
 use super::{Known, Plan, Split, find};
 use crate::Depth;
 use crate::collection::{Collection, Kind, Row, hex};
-use crate::dicom::{Person, Spacing};
+use crate::dicom::Spacing;
 use crate::error::{Error, Result};
 use crate::source::{Header, Origin};
 
 /// A file that can be imported, as far as its header, its name and its labels tell.
 pub(super) struct Candidate {
     pub(super) origin: Origin,
-    pub(super) header: Header,
+    pub(super) seen: Seen,
     /// Without the file, the hash and the flags.
     pub(super) row: Row,
     /// Whom it is taken for: what splits are drawn by, and what look-alikes are joined by.
@@ -31,11 +31,30 @@ pub(super) struct Candidate {
     pub(super) traits: [String; 2],
 }
 
+/// What of a header matters once its row is made.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) depth: Depth,
+    pub(super) colour: bool,
+    pub(super) alpha: bool,
+    pub(super) spacing: Option<Spacing>,
+    pub(super) pixels: Option<Pixels>,
+}
+
+impl Seen {
+    fn of(header: &Header) -> Self {
+        let Header { width, height, depth, colour, alpha, ref dicom } = *header;
+        let spacing = dicom.as_ref().and_then(|dicom| dicom.spacing);
+        Self { width, height, depth, colour, alpha, spacing, pixels: Pixels::of(header) }
+    }
+}
+
 impl Candidate {
     /// The size and spacing of a picture whose pixels are oblong, once they are made square.
     pub(super) fn squared(&self) -> Option<([u32; 2], Spacing)> {
-        let spacing = self.header.dicom.as_ref()?.spacing?;
-        spacing.squared(self.header.width, self.header.height)
+        self.seen.spacing?.squared(self.seen.width, self.seen.height)
     }
 }
 
@@ -76,7 +95,7 @@ pub(super) fn survey(plan: &Plan) -> Result<Survey> {
                 match known {
                     Ok((described, header)) => {
                         unnamed += usize::from(!described.named);
-                        survey.frames(described, origin, header);
+                        survey.frames(described, origin, &header);
                     }
                     Err(why) => survey.accounts.push(Account::refused(origin.path(), why)),
                 }
@@ -119,7 +138,7 @@ pub(super) fn nothing(accounts: &[Account]) -> String {
 impl Survey {
     /// The most bits that a source has.
     pub(super) fn depth(&self) -> Depth {
-        let deep = self.candidates.iter().any(|c| c.header.depth == Depth::Sixteen);
+        let deep = self.candidates.iter().any(|c| c.seen.depth == Depth::Sixteen);
         if deep { Depth::Sixteen } else { Depth::Eight }
     }
 
@@ -147,15 +166,13 @@ impl Survey {
     }
 
     /// A candidate for every picture of a file.
-    fn frames(&mut self, described: Described, origin: Origin, mut header: Header) {
+    fn frames(&mut self, described: Described, origin: Origin, header: &Header) {
         let Described { row, traits, .. } = described;
         let person = row.subject.clone().unwrap_or_default();
-        // Whose it is, the row says from here on.
-        header.dicom.iter_mut().for_each(|dicom| dicom.person = Person::default());
         for frame in 0..header.dicom.as_ref().map_or(1, |dicom| dicom.frames) {
             self.candidates.push(Candidate {
                 origin: origin.with_frame(frame),
-                header: header.clone(),
+                seen: Seen::of(header),
                 row: row.clone(),
                 person: person.clone(),
                 traits: traits.clone(),
