@@ -16,6 +16,8 @@ use doppelray_images::look::{Borders, Equalize, Look, Polarity};
 use doppelray_images::progress::Event;
 use doppelray_images::text::Text;
 use doppelray_images::{Depth, Row, Side};
+use serde::ser::Error;
+use serde::{Serialize, Serializer};
 
 use super::Common;
 use crate::archives::{self, Archives, Typed};
@@ -265,7 +267,7 @@ impl Import {
         }
         let said = summary(&report) + &last;
         drop(report);
-        console.finish(&said, &import::earlier(&out)?)
+        console.finish(&said, &Written(&out))
     }
 
     /// What archives list, and what else decides on rows; `None` where a source is no archive, or one that does not tell.
@@ -408,6 +410,15 @@ impl Import {
             settings.insert("columns".into(), self.columns.to_string().into());
         }
         Ok(settings)
+    }
+}
+
+/// The report as it stands in a collection, read once somebody wants it.
+struct Written<'a>(&'a Path);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        import::earlier(self.0).map_err(S::Error::custom)?.serialize(to)
     }
 }
 
