@@ -38,6 +38,7 @@ ROWS = [
     ("JPEG 2000 lossless", "RG3_J2KR", 24, 2),
     ("JPEG 2000 lossy", "RG3_J2KI", 24, 2),
 ]
+PLAIN = [pydicom.uid.ExplicitVRLittleEndian, pydicom.uid.ImplicitVRLittleEndian, pydicom.uid.ExplicitVRBigEndian, pydicom.uid.RLELossless]
 
 
 def convert(job):
@@ -97,10 +98,10 @@ def films(program, folder, row, radiographs):
             os.link(pathlib.Path(radiographs, film), f"{folder}/{at:03}.dcm")
         return
     ward = f"{folder}-ward"
-    subprocess.run([program, "phantom", "--format", "dicom", "--count", str(count * 5 // 4), "--size", "512", "--out", ward, "--quiet"], check=True)
+    subprocess.run([program, "phantom", "--format", "dicom", "--count", str(count * 9 // 4), "--size", "512", "--out", ward, "--quiet"], check=True)
     for path in sorted(pathlib.Path(ward).rglob("*.dcm")):
-        # pydicom inflates in one go, which would be another row.
-        if pydicom.dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID != pydicom.uid.DeflatedExplicitVRLittleEndian:
+        # Four of nine: pydicom inflates in one go, which would be another row, as would the other codecs.
+        if pydicom.dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID in PLAIN:
             os.rename(path, f"{folder}/{path.name}")
 
 

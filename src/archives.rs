@@ -82,6 +82,21 @@ pub(crate) fn paths(sources: Vec<Typed>) -> Vec<Source> {
 }
 
 impl Archives {
+    /// What all of these list, an object a line; `None` where one is no archive, or one that does not tell.
+    pub(crate) fn list(&self, sources: &[Typed]) -> anyhow::Result<Option<String>> {
+        if !sources.iter().all(|source| matches!(source, Typed::Address(_))) {
+            return Ok(None);
+        }
+        let options = self.options()?;
+        let mut listing = String::new();
+        for source in sources {
+            let Typed::Address(address) = source else { return Ok(None) };
+            let Some(objects) = doppelray_pacs::list(address, &options)? else { return Ok(None) };
+            objects.iter().for_each(|object| listing.extend([object.as_str(), "\n"]));
+        }
+        Ok(Some(listing))
+    }
+
     /// Receives what addresses stand for; it waits, sealed, in a nameless file beside `out`.
     pub(crate) fn receive(
         &self,

@@ -178,6 +178,7 @@ impl Classify {
             depth: None,
             refusals: Refusals::LeftOut,
             ungraded: true,
+            listed: None,
             about: Collected {
                 kind: Kind::Real,
                 title: String::new(),

@@ -1,18 +1,23 @@
 //! `doppelray import`: graded image files into a collection.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use doppelray_images::collection::{About, Kind};
+use doppelray_images::collection::{About, Collection, Kind};
 use doppelray_images::files::write_private;
 use doppelray_images::import::{
-    self, Balance, Columns, Key, Lookalikes, Outcome, Pattern, Plan, Refusals, Report, Split, Subjects,
+    self, Account, Balance, Columns, Key, Lookalikes, Outcome, Pattern, Pixels, Plan, Refusals, Report,
+    Source, Split, Subjects,
 };
 use doppelray_images::look::{Borders, Equalize, Look, Polarity};
+use doppelray_images::progress::Event;
 use doppelray_images::text::Text;
 use doppelray_images::{Depth, Row, Side};
+use serde::ser::Error;
+use serde::{Serialize, Serializer};
 
 use super::Common;
 use crate::archives::{self, Archives, Typed};
@@ -243,21 +248,65 @@ impl Import {
         let (out, account) = (self.out.clone(), self.names.account.clone());
         let console = Console::new(common);
         if self.dry_run {
-            let report = import::rehearse(&self.plan(&console)?)?;
+            let report = import::rehearse(&self.plan(&console, None)?)?;
             return console.finish(&(summary(&report) + "Nothing was written (--dry-run)."), &report);
         }
         // Typed again, it does nothing, and the account that it wrote stays.
         let done = out.exists();
-        let report = import::run(&self.plan(&console)?, &out, &|event| console.listen(event))?.1;
+        let last = format!("The collection: {}", out.display());
+        let listing = self.listing()?;
+        if let Some(report) = listing.as_deref().map_or(Ok(None), |listing| self.unchanged(listing))? {
+            let said = "holds what the archive lists; nothing was fetched, nothing to do";
+            console.listen(Event::Note(format!("{}: {said}", out.display())));
+            return console.finish(&(summary(&report) + &last), &report);
+        }
+        let report = import::run(&self.plan(&console, listing)?, &out, &|event| console.listen(event))?.1;
         if let Some(file) = account.filter(|_| !done) {
             let bytes = serde_json::to_vec_pretty(&report)?;
             write_private(&file, &bytes).with_context(|| file.display().to_string())?;
         }
-        let last = format!("The collection: {}", out.display());
-        console.finish(&(summary(&report) + &last), &import::earlier(&out)?)
+        let said = summary(&report) + &last;
+        drop(report);
+        console.finish(&said, &Written(&out))
     }
 
-    fn plan(self, console: &Console) -> anyhow::Result<Plan> {
+    /// What archives list, and what else decides on rows; `None` where a source is no archive, or one that does not tell.
+    fn listing(&self) -> anyhow::Result<Option<String>> {
+        let sources = archives::told_apart(&self.sources)?;
+        if !sources.iter().any(|source| matches!(source, Typed::Address(_))) {
+            return Ok(None);
+        }
+        self.names.suit_archives()?;
+        let Some(mut listing) = self.archives.list(&sources)? else { return Ok(None) };
+        let earlier = self.earlier.as_ref().map(|earlier| earlier.join("manifest.csv"));
+        for file in self.labels.iter().chain(&earlier) {
+            let bytes = fs::read(file).with_context(|| file.display().to_string())?;
+            listing.push_str(&String::from_utf8_lossy(&bytes));
+        }
+        Ok(Some(listing))
+    }
+
+    /// The report of the collection that is there, if it is what this command would make of what archives list now.
+    fn unchanged(&self, listing: &str) -> anyhow::Result<Option<Report>> {
+        let named = self.names.key.is_some() || self.names.subjects == Some(SubjectsArg::Keep);
+        if !named || !self.out.join("import.json").is_file() {
+            return Ok(None);
+        }
+        let subjects = self.names.subjects()?;
+        let report = import::earlier(&self.out)?;
+        let mut about = self.about(&subjects, self.text(&subjects))?;
+        about.depth = self.bits.unwrap_or(report.about.depth);
+        let inputs = report.about.settings.get("inputs").cloned();
+        about.settings.extend(inputs.map(|inputs| ("inputs".to_owned(), inputs)));
+        let listed = subjects.seal(listing);
+        if about != report.about || listed.is_none() || listed != report.listed {
+            return Ok(None);
+        }
+        Collection::open(&self.out)?;
+        Ok(Some(report))
+    }
+
+    fn plan(self, console: &Console, listing: Option<String>) -> anyhow::Result<Plan> {
         let sources = archives::told_apart(&self.sources)?;
         if self.split == Split::FromColumn && self.labels.is_none() {
             return Err(Usage("--split from-column needs a table with --labels".into()).into());
@@ -279,20 +328,13 @@ impl Import {
         } else {
             self.names.subjects()?
         };
-        let text = self.text.unwrap_or(match subjects {
-            Subjects::AsGiven => Text::Keep,
-            _ => Text::Mask,
-        });
-        let about = About {
-            kind: self.kind.into(),
-            settings: self.settings(&subjects, text)?,
-            title: self.title,
-            size: self.size,
-            depth: Depth::Eight,
-            licence: self.licence,
-            source: self.source,
-            made_by: env!("CARGO_PKG_VERSION").to_owned(),
-        };
+        let text = self.text(&subjects);
+        let about = self.about(&subjects, text)?;
+        // What was refused may come the next time.
+        let whole =
+            |source: &Source| !matches!(source, Source::Received(received) if !received.refused.is_empty());
+        let listed =
+            listing.filter(|_| sources.iter().all(whole)).and_then(|listing| subjects.seal(&listing));
         Ok(Plan {
             sources,
             labels: self.labels,
@@ -307,7 +349,28 @@ impl Import {
             depth: self.bits,
             refusals: if self.strict { Refusals::Fatal } else { Refusals::LeftOut },
             ungraded: false,
+            listed,
             about,
+        })
+    }
+
+    fn text(&self, subjects: &Subjects) -> Text {
+        self.text.unwrap_or(match subjects {
+            Subjects::AsGiven => Text::Keep,
+            _ => Text::Mask,
+        })
+    }
+
+    fn about(&self, subjects: &Subjects, text: Text) -> anyhow::Result<About> {
+        Ok(About {
+            kind: self.kind.into(),
+            settings: self.settings(subjects, text)?,
+            title: self.title.clone(),
+            size: self.size,
+            depth: Depth::Eight,
+            licence: self.licence.clone(),
+            source: self.source.clone(),
+            made_by: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }
 
@@ -350,6 +413,15 @@ impl Import {
     }
 }
 
+/// The report as it stands in a collection, read once somebody wants it.
+struct Written<'a>(&'a Path);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        import::earlier(self.0).map_err(S::Error::custom)?.serialize(to)
+    }
+}
+
 impl From<KindArg> for Kind {
     fn from(kind: KindArg) -> Self {
         match kind {
@@ -365,7 +437,8 @@ fn summary(report: &Report) -> String {
     let ungraded = report.counts.values().any(|grades| grades.contains_key("ungraded"));
     let grades: &[&str] =
         if ungraded { &["0", "1", "2", "3", "4", "ungraded"] } else { &["0", "1", "2", "3", "4"] };
-    let mut text = head("grade", grades);
+    let mut text = films(report);
+    text += &head("grade", grades);
     let mut total = vec![0; grades.len() + 1];
     for (split, found) in &report.counts {
         let mut counts: Vec<usize> =
@@ -393,6 +466,35 @@ fn summary(report: &Report) -> String {
     }
     report.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
     text
+}
+
+/// Of a few DICOM files a line each: what they held, and what became of it. Nothing where subjects have pseudonyms, which
+/// must not stand beside the names of files.
+fn films(report: &Report) -> String {
+    const MOST: usize = 24;
+    if report.about.settings.get("subjects").and_then(toml::Value::as_str) != Some("as given") {
+        return String::new();
+    }
+    let told = |account: &&Account| account.pixels.is_some();
+    if report.files.len() > MOST || !report.files.iter().any(|account| told(&account)) {
+        return String::new();
+    }
+    let name = |account: &Account| Path::new(&account.file).file_name().map(|n| n.display().to_string());
+    let names: Vec<String> = report.files.iter().map(|a| name(a).unwrap_or_default()).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(4);
+    let mut text = format!("{:width$}  {:9}  {:>13}  {:>4}  becomes\n", "file", "codec", "pixels", "bits");
+    for (account, name) in report.files.iter().zip(&names).filter(|(account, _)| told(account)) {
+        let Some(Pixels { codec, columns, rows, bits }) = account.pixels else { continue };
+        let size = format!("{columns} x {rows}");
+        let same = if account.outcome == Outcome::Duplicate { "the same pixels as " } else { "" };
+        let _infallible = writeln!(
+            text,
+            "{name:width$}  {:9}  {size:>13}  {bits:>4}  {same}{}",
+            codec.name(),
+            account.detail
+        );
+    }
+    text + "\n"
 }
 
 /// The table's first line.

@@ -30,7 +30,7 @@ pub(crate) struct Phantom {
     #[arg(long, default_value_t = 224, value_parser = clap::value_parser!(u32).range(32..=1024))]
     size: u32,
     /// A collection of PNGs, or a folder of DICOM files (DIR/GRADE/ID.dcm: computed and digital radiographs in all syntaxes
-    /// that are written, 12 bits).
+    /// that are written, of 8, 12 or 16 bits).
     #[arg(long, value_enum, default_value_t = Format::Png)]
     format: Format,
     /// What the DICOM files tell of persons: none, or planted (names, numbers and dates wherever PS3.15 annex E knows of them).

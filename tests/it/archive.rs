@@ -98,7 +98,8 @@ fn free<const N: usize>() -> [u16; N] {
 #[test]
 fn an_archive_is_imported_as_its_files_would_be_and_nobody_is_named() {
     let f = Fixture::new("archive_orthanc");
-    f.succeed("phantom --format dicom --phi planted --count 10 --size 48 --out ward");
+    // The ninth is JPEG XL, which Debian's Orthanc does not send by DIMSE.
+    f.succeed("phantom --format dicom --phi planted --count 8 --size 48 --out ward");
     let Some(orthanc) = Orthanc::start(&f) else {
         println!("skipped: Orthanc is not there; install Debian's orthanc and orthanc-dicomweb");
         return;
@@ -122,9 +123,11 @@ fn an_archive_is_imported_as_its_files_would_be_and_nobody_is_named() {
     ] {
         let said = f.succeed(&format!("import {source} {rest} --out {name}"));
         assert!(
-            said.contains("10 images of 5 subjects") && said.contains("0 files refused"),
+            said.contains("8 images of 4 subjects") && said.contains("0 files refused"),
             "{name}: {said}"
         );
+        let again = f.run(&format!("import {source} {rest} --out {name}"));
+        assert!(again.err.contains("nothing was fetched, nothing to do"), "{name}: {again:?}");
     }
     let place = format!("receive://DOPPELRAY@127.0.0.1:{}", orthanc.ours);
     let mut command = f.command(&format!("import {place} --patience 5 {rest} --out sent"));

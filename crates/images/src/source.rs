@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::archive::Archive;
-use crate::dicom::{Bytes, Film, Person, Spacing};
+use crate::dicom::{Bytes, Codec, Film, Person, Spacing};
 use crate::error::{Error, Result};
 use crate::{Depth, Image, jpeg, png};
 
@@ -64,6 +64,10 @@ pub struct Described {
     pub person: Person,
     /// Millimetres between pixels, where they are said.
     pub spacing: Option<Spacing>,
+    /// How its pixels are written.
+    pub codec: Codec,
+    /// Bits that a sample uses.
+    pub bits: u32,
 }
 
 /// What a file is by its first bytes.
@@ -175,7 +179,13 @@ impl Origin {
             depth: Depth::Sixteen,
             colour: film.coloured(),
             alpha: false,
-            dicom: Some(Described { frames: film.frames(), person: film.person(), spacing }),
+            dicom: Some(Described {
+                frames: film.frames(),
+                person: film.person(),
+                spacing,
+                codec: film.codec(),
+                bits: film.bits(),
+            }),
         })
     }
 

@@ -33,5 +33,15 @@ pub fn receive(address: &Address, options: &Options, spool: &Spool, listener: Li
     tray.received()
 }
 
+/// What an archive says it has, an object a line, in order; `None` where it cannot be asked, or does not tell objects one by
+/// one. Nothing is fetched.
+pub fn list(address: &Address, options: &Options) -> Result<Option<Vec<String>>> {
+    match address {
+        Address::Web(site) => web::list(site, options, address).map(Some),
+        Address::Node(node) => dimse::list(node, options, address),
+        Address::Own(_) => Ok(None),
+    }
+}
+
 #[cfg(test)]
 mod testing;

@@ -39,3 +39,9 @@ pub(crate) fn receive(address: &str, options: &Options) -> Result<Received> {
 pub(crate) fn complaint(address: &str, options: &Options) -> String {
     receive(address, options).unwrap_err().to_string()
 }
+
+/// What an archive lists.
+pub(crate) fn listed(address: &str, options: &Options) -> Vec<String> {
+    let address = Address::parse(address).unwrap().unwrap();
+    crate::list(&address, options).unwrap().unwrap_or_default()
+}

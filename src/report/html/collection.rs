@@ -161,9 +161,10 @@ fn provenance(shown: &Shown) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use doppelray_images::Depth;
     use doppelray_images::collection::{About, Kind};
-    use doppelray_images::import::Outcome;
 
     use super::*;
 
@@ -181,8 +182,7 @@ mod tests {
             settings,
         };
         let grades = BTreeMap::from([("0".to_owned(), 3), ("4".to_owned(), 1)]);
-        let refused =
-            Account { file: "a<b>.png".into(), outcome: Outcome::Refused, detail: "is empty".into() };
+        let refused = Account::refused(Path::new("a<b>.png"), "is empty");
         let shown = Shown {
             headline: "4 images".into(),
             about,

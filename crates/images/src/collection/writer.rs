@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -136,7 +136,7 @@ impl Writer {
         (hex(&Sha256::digest(bytes)) == earlier.sha256).then(|| earlier.clone())
     }
 
-    fn note(&self, row: &Row) -> std::io::Result<()> {
+    fn note(&self, row: &Row) -> io::Result<()> {
         // The break comes first: it parts the line from one that a kill has cut short.
         let line = "\n".to_owned() + &serde_json::to_string(row).expect("plain values");
         self.journal.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes())
@@ -174,23 +174,30 @@ impl Writer {
 
     /// Writes a file beside the manifest.
     pub fn attach(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.staged.join(name);
-        write_whole(&path, |file| file.write_all(bytes)).map_err(Error::unwritten(&self.out.join(name)))
+        self.fill(name, |file| file.write_all(bytes))
+    }
+
+    /// Writes a file beside the manifest, piece by piece.
+    pub fn fill(&self, name: &str, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+        write_whole(&self.staged.join(name), fill).map_err(Error::unwritten(&self.out.join(name)))
     }
 
     /// Writes the manifest, sorted by file, and gives the folder its name.
     pub fn finish(self, mut rows: Vec<Row>) -> Result<Collection> {
         rows.sort_by(|a, b| a.file.cmp(&b.file));
         check::subjects_stay(&rows).map_err(|why| Error::content(&self.out, why))?;
-        let mut table = csv::Writer::from_writer(Vec::new());
-        for row in &rows {
-            table.serialize(row).expect("rows are flat");
-        }
-        if rows.is_empty() {
-            table.write_record(check::COLUMNS).expect("memory takes all");
-        }
-        self.attach("manifest.csv", &table.into_inner().expect("memory takes all"))?;
+        self.fill("manifest.csv", |file| {
+            let mut table = csv::Writer::from_writer(file);
+            for row in &rows {
+                table.serialize(row)?;
+            }
+            if rows.is_empty() {
+                table.write_record(check::COLUMNS)?;
+            }
+            table.flush()
+        })?;
         self.sync(&rows)?;
+        drop(rows);
         fs::remove_dir_all(self.scratch()).map_err(Error::unwritten(&self.out))?;
         let named = fs::rename(&self.staged, &self.out).and_then(|()| sync_folder(&self.out));
         named.map_err(Error::unwritten(&self.out))?;
@@ -210,7 +217,7 @@ impl Writer {
 fn journalled(path: &Path) -> Result<BTreeMap<String, Row>> {
     let text = match fs::read(path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(Error::file(path)(error)),
     };
     let rows = text.lines().filter_map(|line| serde_json::from_str::<Row>(line).ok());

@@ -116,6 +116,11 @@ impl Film {
         self.object.syntax.codec
     }
 
+    /// Bits that a sample uses.
+    pub fn bits(&self) -> u32 {
+        self.shape.stored
+    }
+
     /// Whose it is.
     pub fn person(&self) -> Person {
         Person::read(&self.object.head)
@@ -160,10 +165,7 @@ impl Film {
         let words = self.words(frame)?;
         let head = &self.object.head;
         let grey = match self.colour {
-            Colour::Grey => {
-                let table = Grey::read(head, self.stored, frame)?.table();
-                words.into_iter().map(|word| table[usize::from(word)]).collect()
-            }
+            Colour::Grey => Grey::read(head, self.stored, frame)?.of(words),
             Colour::Palette => {
                 let table = palette(head)?;
                 words.into_iter().map(|word| table[usize::from(word)]).collect()
@@ -245,7 +247,9 @@ fn colour(head: &Dataset, codec: Codec) -> Result<Colour> {
         "RGB" => Ok(Colour::Red),
         "YBR_FULL" if plain => Ok(Colour::Luma),
         // Decoders of colour give red, green and blue.
-        "YBR_FULL" | "YBR_FULL_422" | "YBR_PARTIAL_420" | "YBR_ICT" | "YBR_RCT" if !plain => Ok(Colour::Red),
+        "YBR_FULL" | "YBR_FULL_422" | "YBR_PARTIAL_420" | "YBR_ICT" | "YBR_RCT" | "XYB" if !plain => {
+            Ok(Colour::Red)
+        }
         other => Err(Refusal::attribute(tag, format!("`{other}` is not read; convert it to MONOCHROME2"))),
     }
 }

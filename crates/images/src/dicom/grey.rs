@@ -88,10 +88,19 @@ impl Grey {
         Ok(Self { stored, modality, interest, inverted, padding: padding(head, stored)? })
     }
 
-    /// Grey in 0..=65535 for each word that a pixel can be; padding is black.
-    pub(super) fn table(&self) -> Vec<u16> {
+    /// Each word as grey in 0..=65535; padding is black.
+    pub(super) fn of(&self, words: Vec<u16>) -> Vec<u16> {
+        // One entry a value, not one a word: of 12 bits a sixteenth.
+        let Stored { bits, shift, .. } = self.stored;
+        let mask = (1_u32 << bits) - 1;
+        let table = self.table(mask);
+        words.into_iter().map(|word| table[((u32::from(word) >> shift) & mask) as usize]).collect()
+    }
+
+    /// The greys of the words 0..=`most` without the bits below them.
+    fn table(&self, most: u32) -> Vec<u16> {
         let of = |word: u32| {
-            let value = self.stored.value(word as u16);
+            let value = self.stored.value((word << self.stored.shift) as u16);
             if self.padding.is_some_and(|[low, high]| (low..=high).contains(&value)) {
                 return 0;
             }
@@ -99,7 +108,7 @@ impl Grey {
             let grey = if self.inverted { 1.0 - grey } else { grey };
             (grey * f64::from(u16::MAX)).round() as u16
         };
-        (0..1 << 16).map(of).collect()
+        (0..=most).map(of).collect()
     }
 
     /// Whether there is a step that is not one of scale: a window or a table.

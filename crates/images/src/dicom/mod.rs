@@ -6,7 +6,7 @@
 //! Limits: 16 MiB of wanted header, 64 Mi samples a frame (as for PNG), 512 MiB of a deflated data set. A frame takes
 //! up to 16 bytes a sample while it is decoded, so that one film takes 1 GiB at the very most and usually 100 MiB.
 
-mod codec;
+pub(crate) mod codec;
 mod contain;
 mod dataset;
 mod film;

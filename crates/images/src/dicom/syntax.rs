@@ -1,5 +1,7 @@
 //! Transfer syntaxes (PS3.5 annex A; PS3.6 table A-1): how a data set is encoded, and how its pixels are.
 
+use serde::{Deserialize, Serialize};
+
 /// How the elements of a data set are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
@@ -9,18 +11,29 @@ pub(super) enum Encoding {
 }
 
 /// How pixels are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Codec {
     /// As they are.
+    #[serde(rename = "native")]
     Native,
     /// PS3.5 annex G.
+    #[serde(rename = "RLE")]
     Rle,
     /// JPEG (ISO/IEC 10918-1): baseline, extended, lossless.
+    #[serde(rename = "JPEG")]
     Jpeg,
     /// JPEG-LS (ISO/IEC 14495-1).
+    #[serde(rename = "JPEG-LS")]
     JpegLs,
     /// JPEG 2000 (ISO/IEC 15444-1).
+    #[serde(rename = "JPEG 2000")]
     Jpeg2000,
+    /// High-Throughput JPEG 2000 (ISO/IEC 15444-15).
+    #[serde(rename = "HTJ2K")]
+    HighThroughput,
+    /// JPEG XL (ISO/IEC 18181).
+    #[serde(rename = "JPEG XL")]
+    JpegXl,
 }
 
 impl Codec {
@@ -32,6 +45,8 @@ impl Codec {
             Self::Jpeg => "JPEG",
             Self::JpegLs => "JPEG-LS",
             Self::Jpeg2000 => "JPEG 2000",
+            Self::HighThroughput => "HTJ2K",
+            Self::JpegXl => "JPEG XL",
         }
     }
 }
@@ -48,7 +63,7 @@ pub(super) struct Syntax {
 }
 
 /// The UIDs of all transfer syntaxes that are read: what an archive may send.
-pub const READ: [&str; 13] = [
+pub const READ: [&str; 19] = [
     "1.2.840.10008.1.2.1",
     "1.2.840.10008.1.2",
     "1.2.840.10008.1.2.1.99",
@@ -62,6 +77,12 @@ pub const READ: [&str; 13] = [
     "1.2.840.10008.1.2.4.81",
     "1.2.840.10008.1.2.4.90",
     "1.2.840.10008.1.2.4.91",
+    "1.2.840.10008.1.2.4.110",
+    "1.2.840.10008.1.2.4.111",
+    "1.2.840.10008.1.2.4.112",
+    "1.2.840.10008.1.2.4.201",
+    "1.2.840.10008.1.2.4.202",
+    "1.2.840.10008.1.2.4.203",
 ];
 
 impl Syntax {
@@ -87,6 +108,10 @@ impl Syntax {
             ".4.81" => Self { lossy: true, ..packed(Codec::JpegLs) },
             ".4.90" => packed(Codec::Jpeg2000),
             ".4.91" => Self { lossy: true, ..packed(Codec::Jpeg2000) },
+            ".4.110" => packed(Codec::JpegXl),
+            ".4.111" | ".4.112" => Self { lossy: true, ..packed(Codec::JpegXl) },
+            ".4.201" | ".4.202" => packed(Codec::HighThroughput),
+            ".4.203" => Self { lossy: true, ..packed(Codec::HighThroughput) },
             _ => return None,
         })
     }
@@ -96,8 +121,6 @@ impl Syntax {
 pub(super) fn described(uid: &str) -> String {
     let name = match uid.strip_prefix("1.2.840.10008.1.2.4.") {
         Some("92" | "93") => "JPEG 2000 of several components",
-        Some("201" | "202" | "203") => "High-Throughput JPEG 2000",
-        Some("110" | "111" | "112") => "JPEG XL",
         Some(other) if other.starts_with("10") => "a film of MPEG",
         _ => return format!("`{uid}`"),
     };

@@ -1,7 +1,7 @@
 //! A walk over the elements of a data set (PS3.5 section 7) that reads headers and skips values: what a file declares is
 //! held against the bytes that are there before anything is taken from it, and names of patients are not even read.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use super::dataset::{Dataset, Value};
 use super::refusal::{Refusal, Result};
@@ -41,14 +41,19 @@ pub(super) struct Walk<R> {
     encoding: Encoding,
     /// Bytes of the header that may yet be read.
     budget: u64,
+    /// The tag at this place, where it was read ahead.
+    ahead: Option<Tag>,
 }
+
+/// Values up to this length are read past: a seek would throw away what is buffered.
+const SHORT: u64 = 2048;
 
 impl<R: Read + Seek> Walk<R> {
     /// A walk from where the data set begins.
     pub(super) fn new(mut reader: R, start: u64, encoding: Encoding) -> Result<Self> {
         let end = reader.seek(SeekFrom::End(0))?;
         reader.seek(SeekFrom::Start(start))?;
-        Ok(Self { reader, at: start, end, encoding, budget: MOST_HEADER })
+        Ok(Self { reader, at: start, end, encoding, budget: MOST_HEADER, ahead: None })
     }
 
     /// The next element; `None` at the end, where a file may be filled up.
@@ -194,30 +199,44 @@ impl<R: Read + Seek> Walk<R> {
         }
         let at = self.at;
         let tag = self.tag()?;
-        self.go(at).map(|()| Some(tag.0))
+        self.at = at;
+        self.ahead = Some(tag);
+        Ok(Some(tag.0))
     }
 
     /// Goes to a place that was found to be there.
     fn go(&mut self, to: u64) -> Result<()> {
+        match to.checked_sub(self.at) {
+            Some(0) => {}
+            Some(length @ ..=SHORT) => {
+                io::copy(&mut (&mut self.reader).take(length), &mut io::sink())?;
+            }
+            _ => {
+                self.reader.seek(SeekFrom::Start(to))?;
+            }
+        }
         self.at = to;
-        self.reader.seek(SeekFrom::Start(to))?;
         Ok(())
     }
 
     /// Reads `length` bytes from `start`, which were found to be there.
     pub(super) fn read(&mut self, start: u64, length: u64) -> Result<Vec<u8>> {
-        self.reader.seek(SeekFrom::Start(start))?;
+        self.go(start)?;
         let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
         let read = (&mut self.reader).take(length).read_to_end(&mut bytes)?;
         self.at = start + read as u64;
         if read as u64 == length {
             Ok(bytes)
         } else {
-            Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into())
+            Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
         }
     }
 
     fn tag(&mut self) -> Result<Tag> {
+        if let Some(tag) = self.ahead.take() {
+            self.at += 4;
+            return Ok(tag);
+        }
         let [a, b, c, d] = self.bytes::<4>()?;
         let pair = |bytes| if self.big() { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) };
         Ok(Tag(pair([a, b]), pair([c, d])))

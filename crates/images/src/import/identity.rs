@@ -4,11 +4,12 @@
 //! 60 bits and written as `S` and 18 digits, so that names made of it read back by the default pattern. Without the key it
 //! says nothing, even to someone who has a list of all patients: that is what a plain hash would not withstand.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use super::report::{Account, Outcome, Report};
 use crate::collection::{Writer, hex};
@@ -125,9 +126,10 @@ impl Names {
     }
 
     /// The account as it may leave the lab: files by pseudonym, and nothing quoted from the source.
-    pub(super) fn conceal(&self, mut report: Report) -> Report {
-        let Some(key) = &self.0 else { return report };
-        for Account { file, outcome, detail } in &mut report.files {
+    pub(super) fn conceal<'a>(&self, report: &'a Report) -> Cow<'a, Report> {
+        let Some(key) = &self.0 else { return Cow::Borrowed(report) };
+        let mut report = report.clone();
+        for Account { file, outcome, detail, .. } in &mut report.files {
             *file = key.file(file);
             if *outcome == Outcome::Refused {
                 *detail = unquoted(detail);
@@ -135,7 +137,7 @@ impl Names {
         }
         report.files.sort_by(|a, b| a.file.cmp(&b.file));
         report.notes = report.notes.iter().map(|note| unquoted(note)).collect();
-        report
+        Cow::Owned(report)
     }
 }
 
@@ -145,6 +147,16 @@ impl Subjects {
         match self {
             Self::Keyed(key) => key.subject(name),
             _ => name.to_owned(),
+        }
+    }
+
+    /// What tells whether a source lists the same again, and without the key nothing of what it lists; `None` where the key
+    /// is not kept.
+    pub fn seal(&self, listing: &str) -> Option<String> {
+        match self {
+            Self::AsGiven => Some(hex(&Sha256::digest(listing))),
+            Self::Keyed(key) => Some(hex(&key.mac("listing", listing))),
+            Self::Drawn => None,
         }
     }
 

@@ -28,7 +28,7 @@ use identity::Names;
 pub use identity::{Key, Subjects};
 pub use labels::Columns;
 pub use name::Pattern;
-pub use report::{Account, Lookalike, Outcome, Report};
+pub use report::{Account, Lookalike, Outcome, Pixels, Report};
 pub use split::{Balance, Split};
 use survey::{Candidate, Survey};
 pub use twins::Lookalikes;
@@ -62,6 +62,8 @@ pub struct Plan {
     pub refusals: Refusals,
     /// Whether images of which nothing says a grade are taken, as those of DICOM always are.
     pub ungraded: bool,
+    /// What tells whether an archive lists the same again ([`Subjects::seal`]).
+    pub listed: Option<String>,
     /// The collection to be; its depth is replaced by the one above, and its settings get the hash of the inputs.
     pub about: About,
 }
@@ -143,8 +145,9 @@ pub fn run(plan: &Plan, out: &Path, listener: Listener) -> Result<(Collection, R
     sheet::look(plan, &writer, &about, (&survey.candidates, &results))?;
     match conclude((plan, &about), (&writer, &names), (survey, results), listener) {
         Ok((rows, report)) => {
-            let published = names.conceal(report.clone());
-            writer.attach("import.json", &serde_json::to_vec_pretty(&published).expect("plain values"))?;
+            let published = names.conceal(&report);
+            writer.fill("import.json", |file| Ok(serde_json::to_writer_pretty(file, &*published)?))?;
+            drop(published);
             Ok((writer.finish(rows)?, report))
         }
         Err(error @ Error::Content { .. }) => {
@@ -160,8 +163,12 @@ pub fn rehearse(plan: &Plan) -> Result<Report> {
     let mut survey = survey::survey(plan)?;
     let about = about(plan, &survey);
     survey::tell_apart(&mut survey.candidates);
-    let read =
-        |c: &Candidate| Account { file: c.origin.to_string(), outcome: Outcome::Read, detail: place(&c.row) };
+    let read = |c: &Candidate| Account {
+        file: c.origin.to_string(),
+        outcome: Outcome::Read,
+        detail: place(&c.row),
+        pixels: c.seen.pixels,
+    };
     let accounts = survey.accounts.into_iter().chain(survey.candidates.iter().map(read)).collect();
     let rows: Vec<Row> = survey.candidates.into_iter().map(|c| c.row).collect();
     let mut report = Report::new(&about, &rows, accounts);
@@ -184,8 +191,25 @@ pub fn earlier(out: &Path) -> Result<Report> {
         .map_err(|e| Error::content(&path, format!("not an import's report ({e}); import again")))
 }
 
-/// A converted row with its print, or why its file cannot be used.
-type Converted = Result<(Row, Option<Print>), String>;
+/// What a row gets when its image is there, with the image's print; or why its file cannot be used.
+type Converted = Result<(Made, Option<Print>), String>;
+
+/// What is known of an image once it is written.
+struct Made {
+    flags: Box<str>,
+    sha256: Box<str>,
+}
+
+impl Made {
+    fn of(row: Row) -> Self {
+        Self { flags: row.flags.into(), sha256: row.sha256.into() }
+    }
+
+    /// The whole row of a candidate.
+    fn fill(self, row: Row) -> Row {
+        Row { file: place(&row), flags: self.flags.into(), sha256: self.sha256.into(), ..row }
+    }
+}
 
 fn convert_all(
     (plan, size, depth): (&Plan, u32, Depth),
@@ -203,12 +227,12 @@ fn convert_all(
         let row = Row { file: place(&candidate.row), ..candidate.row.clone() };
         if let Some(found) = writer.found(&row) {
             let print = print(&writer.read(&found)?);
-            return Ok(Ok((found, print)));
+            return Ok(Ok((Made::of(found), print)));
         }
         let seen = read(plan, candidate);
         match seen.map(|(image, texts)| convert(plan, (size, depth), candidate, (image, texts))) {
             Ok((image, flags)) => {
-                writer.put(Row { flags, ..row }, &image).map(|row| Ok((row, print(&image))))
+                writer.put(Row { flags, ..row }, &image).map(|row| Ok((Made::of(row), print(&image))))
             }
             Err(why) => Ok(Err(why)),
         }
@@ -251,16 +275,17 @@ fn convert(
     let image = if depth == Depth::Sixteen { image.at(depth) } else { image };
     let (image, done) = plan.look.apply(image, candidate.row.side);
     let all = [
-        ("colour", candidate.header.colour),
-        ("alpha", candidate.header.alpha),
+        ("colour", candidate.seen.colour),
+        ("alpha", candidate.seen.alpha),
         ("squared", candidate.squared().is_some()),
         ("text", texts > 0),
         ("cut", image.width() != image.height()),
         ("enlarged", image.width().min(image.height()) < size),
     ];
-    let spacing = candidate.header.dicom.as_ref().and_then(|dicom| dicom.spacing);
-    let spacing =
-        spacing.map(|found| found.scaled(f64::from(image.width().min(image.height())) / f64::from(size)));
+    let spacing = candidate
+        .seen
+        .spacing
+        .map(|found| found.scaled(f64::from(image.width().min(image.height())) / f64::from(size)));
     let flags = all.iter().filter(|(_, is)| *is).map(|(flag, _)| *flag).chain(done.flags());
     let flags = flags.map(str::to_owned).chain(spacing.map(|spacing| spacing.flag()));
     let flags = flags.collect::<Vec<_>>().join(" ");
@@ -282,9 +307,10 @@ fn conclude(
     let mut taken = Vec::with_capacity(candidates.len());
     for (candidate, result) in candidates.into_iter().zip(results) {
         match result {
-            Ok((row, print)) => {
+            Ok((made, print)) => {
                 let file = candidate.origin.to_string();
-                taken.push(Taken { file, row, person: candidate.person, print });
+                let (row, pixels) = (made.fill(candidate.row), candidate.seen.pixels);
+                taken.push(Taken { file, row, person: candidate.person, print, pixels });
             }
             Err(why) => accounts.push(Account::refused(Path::new(&candidate.origin.to_string()), why)),
         }
@@ -307,7 +333,8 @@ fn conclude(
         ));
     }
     notes.extend(settled.notes.into_iter().chain(report.notes));
-    let report = Report { ignored, notes, lookalikes: settled.lookalikes, ..report };
+    let listed = plan.listed.clone();
+    let report = Report { ignored, notes, listed, lookalikes: settled.lookalikes, ..report };
     Ok((settled.rows, report))
 }
 

@@ -6,6 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::collection::{About, Row};
+use crate::dicom::Codec;
+use crate::source::Header;
 
 /// What became of a source file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,30 @@ pub struct Account {
     pub outcome: Outcome,
     /// The place in the collection, the reason, or the file that it repeats.
     pub detail: String,
+    /// What a DICOM file was decoded from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pixels: Option<Pixels>,
+}
+
+/// How pixels stood in a DICOM file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pixels {
+    /// How they were written.
+    pub codec: Codec,
+    /// Across.
+    pub columns: u32,
+    /// Down.
+    pub rows: u32,
+    /// Bits that a sample uses.
+    pub bits: u32,
+}
+
+impl Pixels {
+    /// Of a picture's header; `None` where it is not DICOM's.
+    pub(super) fn of(header: &Header) -> Option<Self> {
+        let dicom = header.dicom.as_ref()?;
+        Some(Self { codec: dicom.codec, columns: header.width, rows: header.height, bits: dicom.bits })
+    }
 }
 
 /// Two images of different subjects that look like one film.
@@ -67,6 +93,9 @@ pub struct Report {
     /// Images of different subjects that look like one film; `lookalikes.png` shows the first.
     #[serde(default)]
     pub lookalikes: Vec<Lookalike>,
+    /// What tells whether an archive lists the same again, and nothing of what it lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<String>,
     /// Every source file, sorted.
     pub files: Vec<Account>,
 }
@@ -74,7 +103,7 @@ pub struct Report {
 impl Account {
     /// The account of a file that cannot be used.
     pub fn refused(path: &Path, why: impl Into<String>) -> Self {
-        Self { file: path.display().to_string(), outcome: Outcome::Refused, detail: why.into() }
+        Self { file: path.display().to_string(), outcome: Outcome::Refused, detail: why.into(), pixels: None }
     }
 }
 
@@ -94,6 +123,7 @@ impl Report {
             ignored: 0,
             notes: gaps(&counts),
             lookalikes: Vec::new(),
+            listed: None,
             counts,
             files,
         }

@@ -15,6 +15,13 @@ const ACROSS: usize = 12;
 /// Width and height of one, in pixels.
 const CELL: usize = 112;
 
+/// Paper between films, and its grey.
+const GAP: usize = 4;
+const PAPER: u16 = 251;
+
+/// Width of a sheet.
+const WIDTH: usize = ACROSS * (CELL + GAP) - GAP;
+
 /// Writes `look.png`: a row of sources over a row of what became of them, chosen at random; and two such rows of images
 /// that were mended (inverted, or their borders cut off), if there are any. Nothing where no look was asked for.
 pub(super) fn look(
@@ -28,7 +35,7 @@ pub(super) fn look(
     }
     let good = |at: &usize| results[*at].is_ok();
     let mended = |at: &usize| {
-        let flags = results[*at].as_ref().map_or("", |(row, _)| &row.flags);
+        let flags = results[*at].as_ref().map_or("", |(made, _)| &made.flags);
         flags.split(' ').any(|flag| matches!(flag, "inverted" | "borders" | "text"))
     };
     let all: Vec<usize> = (0..candidates.len()).filter(good).collect();
@@ -39,6 +46,7 @@ pub(super) fn look(
         let pairs =
             chosen.into_iter().filter_map(|at| pair(plan, about, &candidates[at])).collect::<Vec<_>>();
         if !pairs.is_empty() {
+            part(&mut sheet);
             sheet.extend([0, 1].into_iter().flat_map(|which| strip(&pairs, which)));
         }
     }
@@ -56,13 +64,14 @@ pub(super) fn lookalikes(writer: &Writer, pairs: &[[&Row; 2]]) -> Result<()> {
             |row: &Row| writer.read(row).map(|image| resize::fit(&image.at(Depth::Eight), CELL as u32));
         let pairs: Vec<[Image; 2]> =
             rows.iter().map(|[a, b]| Ok([small(a)?, small(b)?])).collect::<Result<_>>()?;
+        part(&mut sheet);
         sheet.extend([0, 1].into_iter().flat_map(|which| strip(&pairs, which)));
     }
     if sheet.is_empty() { Ok(()) } else { write(writer, "lookalikes.png", sheet) }
 }
 
 fn write(writer: &Writer, name: &str, sheet: Vec<u16>) -> Result<()> {
-    let (width, height) = (ACROSS * CELL, sheet.len() / (ACROSS * CELL));
+    let (width, height) = (WIDTH, sheet.len() / WIDTH);
     let mut bytes = Vec::new();
     let image = Image::new(width as u32, height as u32, Depth::Eight, sheet);
     png::encode(&image, &mut bytes).expect("memory takes all");
@@ -88,13 +97,19 @@ fn pair(plan: &Plan, about: &About, candidate: &Candidate) -> Option<[Image; 2]>
     Some([before, after].map(|image| resize::fit(&image.at(Depth::Eight), CELL as u32)))
 }
 
+/// Sets what follows apart from what is there.
+fn part(sheet: &mut Vec<u16>) {
+    let rows = if sheet.is_empty() { 0 } else { 3 * GAP };
+    sheet.resize(sheet.len() + rows * WIDTH, PAPER);
+}
+
 /// One image of each pair, side by side.
 fn strip(pairs: &[[Image; 2]], which: usize) -> Vec<u16> {
-    let mut pixels = vec![0; ACROSS * CELL * CELL];
+    let mut pixels = vec![PAPER; WIDTH * (CELL + GAP)];
     for (at, pair) in pairs.iter().enumerate() {
         let source = pair[which].pixels().chunks_exact(CELL);
-        for (target, source) in pixels.chunks_exact_mut(ACROSS * CELL).zip(source) {
-            target[at * CELL..(at + 1) * CELL].copy_from_slice(source);
+        for (target, source) in pixels.chunks_exact_mut(WIDTH).zip(source) {
+            target[at * (CELL + GAP)..][..CELL].copy_from_slice(source);
         }
     }
     pixels

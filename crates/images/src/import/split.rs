@@ -189,20 +189,21 @@ impl Homes {
                     NAMES.iter().position(|name| name == split).into_iter().for_each(|at| counts[at] += 1.0);
                     self.of.insert(person, split.clone());
                 }
-                None => new.push((lot(seed, &person), person)),
+                None => new.push((lot(seed, &person).uniform(), person)),
             }
         }
         // In the order of their lots, so that who comes where is chance.
-        let mut new: Vec<_> = new.into_iter().map(|(mut lot, person)| (lot.uniform(), lot, person)).collect();
-        new.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.2.cmp(&b.2)));
-        for (_, mut lot, person) in new {
+        new.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
+        for (_, person) in new {
             let home = match balance {
-                Balance::Loose => self::lot(seed, &person).choose(&shares),
+                Balance::Loose => lot(seed, &person).choose(&shares),
                 Balance::Exact => {
                     let wanting = |at: usize| shares[at] / 100.0 * total - counts[at];
                     let most = (0..3).map(wanting).fold(f64::MIN, f64::max);
                     // Of splits that want equally many, chance takes one, or small strata would all fill the first.
                     let equal: Vec<usize> = (0..3).filter(|at| wanting(*at) > most - 1e-9).collect();
+                    let mut lot = lot(seed, &person);
+                    let _told_the_order = lot.uniform();
                     equal[lot.below(equal.len())]
                 }
             };
@@ -234,19 +235,21 @@ mod tests {
 
     use super::*;
     use crate::Depth;
-    use crate::source::{Header, Origin};
+    use crate::import::survey::Seen;
+    use crate::source::Origin;
 
     fn candidate(person: usize, grade: u8, sex: &str) -> Candidate {
         let person = format!("{person}");
         Candidate {
             origin: Origin::file(Path::new("")),
-            header: Header {
+            seen: Seen {
                 width: 1,
                 height: 1,
                 depth: Depth::Eight,
                 colour: false,
                 alpha: false,
-                dicom: None,
+                spacing: None,
+                pixels: None,
             },
             row: Row {
                 file: String::new(),

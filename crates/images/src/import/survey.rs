@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::identity::{Names, Subjects};
 use super::labels::Labels;
 use super::name::{grade, safe};
-use super::report::Account;
+use super::report::{Account, Pixels};
 use super::split::Homes;
 use super::{Known, Plan, Split, find};
 use crate::Depth;
@@ -22,20 +22,39 @@ use crate::source::{Header, Origin};
 /// A file that can be imported, as far as its header, its name and its labels tell.
 pub(super) struct Candidate {
     pub(super) origin: Origin,
-    pub(super) header: Header,
+    pub(super) seen: Seen,
     /// Without the file, the hash and the flags.
     pub(super) row: Row,
     /// Whom it is taken for: what splits are drawn by, and what look-alikes are joined by.
     pub(super) person: String,
-    /// Sex and site, where a table has them; they decide on strata and go no further.
+    /// Sex and site, where a table has them; they decide on strata and go no further: splits are drawn, and they are dropped.
     pub(super) traits: [String; 2],
+}
+
+/// What of a header matters once its row is made.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) depth: Depth,
+    pub(super) colour: bool,
+    pub(super) alpha: bool,
+    pub(super) spacing: Option<Spacing>,
+    pub(super) pixels: Option<Pixels>,
+}
+
+impl Seen {
+    fn of(header: &Header) -> Self {
+        let Header { width, height, depth, colour, alpha, ref dicom } = *header;
+        let spacing = dicom.as_ref().and_then(|dicom| dicom.spacing);
+        Self { width, height, depth, colour, alpha, spacing, pixels: Pixels::of(header) }
+    }
 }
 
 impl Candidate {
     /// The size and spacing of a picture whose pixels are oblong, once they are made square.
     pub(super) fn squared(&self) -> Option<([u32; 2], Spacing)> {
-        let spacing = self.header.dicom.as_ref()?.spacing?;
-        spacing.squared(self.header.width, self.header.height)
+        self.seen.spacing?.squared(self.seen.width, self.seen.height)
     }
 }
 
@@ -50,6 +69,9 @@ pub(super) struct Survey {
     pub(super) homes: Homes,
 }
 
+/// Headers that are in memory at a time.
+const AT_ONCE: usize = 1024;
+
 /// Finds every file, and what labels and names say of it; checks that no subject straddles two splits.
 pub(super) fn survey(plan: &Plan) -> Result<Survey> {
     let labels = plan.labels.as_deref().map(|path| Labels::read(path, &plan.columns)).transpose()?;
@@ -60,18 +82,23 @@ pub(super) fn survey(plan: &Plan) -> Result<Survey> {
         survey.ignored += found.ignored;
         survey.accounts.extend(found.refused);
         survey.notes.extend(found.notes);
-        let headers: Vec<_> = found.images.par_iter().map(Origin::probe).collect();
-        for (origin, header) in found.images.into_iter().zip(headers) {
-            let known = header.map_err(|error| error.reason()).and_then(|header| {
-                let inside = origin.path().strip_prefix(&found.root).unwrap_or(origin.path());
-                Ok((describe(plan, labels.as_ref(), inside, &header)?, header))
-            });
-            match known {
-                Ok((described, header)) => {
-                    unnamed += usize::from(!described.named);
-                    survey.frames(described, origin, header);
+        let mut images = found.images.into_iter();
+        while images.len() > 0 {
+            // Some at a time, as a header says more than is kept of it.
+            let some: Vec<Origin> = images.by_ref().take(AT_ONCE).collect();
+            let headers: Vec<_> = some.par_iter().map(Origin::probe).collect();
+            for (origin, header) in some.into_iter().zip(headers) {
+                let known = header.map_err(|error| error.reason()).and_then(|header| {
+                    let inside = origin.path().strip_prefix(&found.root).unwrap_or(origin.path());
+                    Ok((describe(plan, labels.as_ref(), inside, &header)?, header))
+                });
+                match known {
+                    Ok((described, header)) => {
+                        unnamed += usize::from(!described.named);
+                        survey.frames(described, origin, &header);
+                    }
+                    Err(why) => survey.accounts.push(Account::refused(origin.path(), why)),
                 }
-                Err(why) => survey.accounts.push(Account::refused(origin.path(), why)),
             }
         }
     }
@@ -82,6 +109,7 @@ pub(super) fn survey(plan: &Plan) -> Result<Survey> {
     let earlier = plan.earlier.as_deref().map_or_else(|| Ok(BTreeMap::new()), |path| homes_of(plan, path))?;
     let homes = plan.split.assign(&mut survey.candidates, earlier);
     survey.homes = homes.map_err(|why| Error::content(plan.sources[0].path(), why))?;
+    survey.candidates.iter_mut().for_each(|candidate| candidate.traits = Default::default());
     Ok(survey)
 }
 
@@ -110,7 +138,7 @@ pub(super) fn nothing(accounts: &[Account]) -> String {
 impl Survey {
     /// The most bits that a source has.
     pub(super) fn depth(&self) -> Depth {
-        let deep = self.candidates.iter().any(|c| c.header.depth == Depth::Sixteen);
+        let deep = self.candidates.iter().any(|c| c.seen.depth == Depth::Sixteen);
         if deep { Depth::Sixteen } else { Depth::Eight }
     }
 
@@ -138,13 +166,13 @@ impl Survey {
     }
 
     /// A candidate for every picture of a file.
-    fn frames(&mut self, described: Described, origin: Origin, header: Header) {
+    fn frames(&mut self, described: Described, origin: Origin, header: &Header) {
         let Described { row, traits, .. } = described;
         let person = row.subject.clone().unwrap_or_default();
         for frame in 0..header.dicom.as_ref().map_or(1, |dicom| dicom.frames) {
             self.candidates.push(Candidate {
                 origin: origin.with_frame(frame),
-                header: header.clone(),
+                seen: Seen::of(header),
                 row: row.clone(),
                 person: person.clone(),
                 traits: traits.clone(),

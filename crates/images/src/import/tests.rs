@@ -53,6 +53,7 @@ impl Folder {
             depth: Some(Depth::Sixteen),
             refusals: Refusals::LeftOut,
             ungraded: false,
+            listed: None,
             about: About {
                 kind: Kind::Real,
                 title: "t".into(),

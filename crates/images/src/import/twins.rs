@@ -1,11 +1,12 @@
 //! The same picture twice: the same pixels once are enough, and nobody who is shown twice may stand on both sides of a split.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use rayon::prelude::*;
 
 use super::identity::Names;
-use super::report::{Account, Lookalike, Outcome};
+use super::report::{Account, Lookalike, Outcome, Pixels};
 use super::split::Homes;
 use super::{Plan, Split, sheet};
 use crate::collection::{Row, Writer, check_subjects};
@@ -33,6 +34,7 @@ pub(super) struct Taken {
     pub(super) row: Row,
     pub(super) person: String,
     pub(super) print: Option<Print>,
+    pub(super) pixels: Option<Pixels>,
 }
 
 /// What is left when everyone is told apart.
@@ -59,10 +61,11 @@ pub(super) fn settle(
     listener: Listener,
 ) -> Result<Settled> {
     let mut people = People::default();
-    let (kept, twins) = once(rules.writer, taken, &mut people)?;
+    let (mut kept, twins) = once(rules.writer, taken, &mut people)?;
+    let prints: Vec<Option<Print>> = kept.iter_mut().map(|taken| taken.print.take()).collect();
     let alike = match rules.plan.lookalikes {
         Lookalikes::Keep => Vec::new(),
-        _ => lookalikes(rules.writer, &kept, listener)?,
+        _ => lookalikes(rules.writer, &kept, prints, listener)?,
     };
     sheet::lookalikes(rules.writer, &alike.iter().map(|(near, _)| pair(&kept, near)).collect::<Vec<_>>())?;
     let (kept, refused) = match rules.plan.lookalikes {
@@ -76,11 +79,12 @@ pub(super) fn settle(
     let mut notes = Vec::new();
     let mut places: Vec<Option<Row>> = Vec::with_capacity(kept.len());
     for taken in kept {
+        let pixels = taken.as_ref().and_then(|taken| taken.pixels);
         let settled = taken.map(|taken| home(rules, taken, &people, &joined)).transpose()?;
-        if let Some((file, row)) = &settled {
-            accounts.push(Account { file: file.clone(), outcome: Outcome::Read, detail: row.file.clone() });
-        }
-        places.push(settled.map(|(_, row)| row));
+        places.push(settled.map(|(file, row)| {
+            accounts.push(Account { file, outcome: Outcome::Read, detail: row.file.clone(), pixels });
+            row
+        }));
     }
     for group in joined.values() {
         if rules.homes.shared(&group.iter().map(String::as_str).collect::<Vec<_>>()).1 {
@@ -118,6 +122,7 @@ struct Twin {
     /// The place of the other among those kept.
     same: usize,
     grades: [Option<u8>; 2],
+    pixels: Option<Pixels>,
 }
 
 impl Twin {
@@ -126,23 +131,32 @@ impl Twin {
             [Some(a), Some(b)] if a != b => format!("{place}, which has grade {a} instead of {b}"),
             _ => place.to_owned(),
         };
-        Account { file: self.file, outcome: Outcome::Duplicate, detail }
+        Account { file: self.file, outcome: Outcome::Duplicate, detail, pixels: self.pixels }
     }
 }
 
 /// Keeps the first of the same pixels.
 fn once(writer: &Writer, taken: Vec<Taken>, people: &mut People) -> Result<(Vec<Taken>, Vec<Twin>)> {
-    let mut first: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut kept, mut twins): (Vec<Taken>, Vec<Twin>) = (Vec::new(), Vec::new());
-    for one in taken {
-        let Some(same) = first.get(&one.row.sha256) else {
-            first.insert(one.row.sha256.clone(), kept.len());
+    let mut order: Vec<usize> = (0..taken.len()).collect();
+    // Stable, so that of the same pixels the first stays first.
+    order.sort_by_key(|at| &taken[*at].row.sha256);
+    let mut first: Vec<usize> = (0..taken.len()).collect();
+    for alike in order.chunk_by(|a, b| taken[*a].row.sha256 == taken[*b].row.sha256) {
+        alike.iter().for_each(|at| first[*at] = alike[0]);
+    }
+    let mut places = vec![0; taken.len()];
+    let (mut kept, mut twins): (Vec<Taken>, Vec<Twin>) = (Vec::with_capacity(taken.len()), Vec::new());
+    for (at, one) in taken.into_iter().enumerate() {
+        if first[at] == at {
+            places[at] = kept.len();
             kept.push(one);
             continue;
-        };
-        people.join(&kept[*same].person, &one.person);
+        }
+        let same = places[first[at]];
+        people.join(&kept[same].person, &one.person);
         writer.discard(&one.row)?;
-        twins.push(Twin { file: one.file, same: *same, grades: [kept[*same].row.grade, one.row.grade] });
+        let grades = [kept[same].row.grade, one.row.grade];
+        twins.push(Twin { file: one.file, same, grades, pixels: one.pixels });
     }
     Ok((kept, twins))
 }
@@ -152,10 +166,15 @@ fn pair<'a>(kept: &'a [Taken], near: &Near) -> [&'a Row; 2] {
 }
 
 /// Images of different people that look like one film, with their likeness.
-fn lookalikes(writer: &Writer, kept: &[Taken], listener: Listener) -> Result<Vec<(Near, f64)>> {
-    let prints: Vec<Option<Print>> = kept.iter().map(|taken| taken.print.clone()).collect();
+fn lookalikes(
+    writer: &Writer,
+    kept: &[Taken],
+    prints: Vec<Option<Print>>,
+    listener: Listener,
+) -> Result<Vec<(Near, f64)>> {
     let near: Vec<Near> =
         search(&prints).into_iter().filter(|n| kept[n.a].person != kept[n.b].person).collect();
+    drop(prints);
     listener(Event::Begin { task: "comparing look-alikes", total: near.len() as u64, unit: "pairs" });
     let compared = near.par_iter().map(|near| {
         listener(Event::Advance(1));
@@ -187,7 +206,7 @@ fn refuse(
                 "looks like {place}, which is of another subject (likeness {likeness:.2}); leave one out"
             );
             writer.discard(&taken.row)?;
-            accounts.push(Account { file: taken.file, outcome: Outcome::Refused, detail: why });
+            accounts.push(Account::refused(Path::new(&taken.file), why));
             refused.push(near.b);
         }
     }

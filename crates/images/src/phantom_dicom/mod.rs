@@ -1,5 +1,9 @@
 //! Phantom knees as DICOM files: what import, archives and de-identification are tried with anywhere.
 
+mod bits;
+mod jpegls;
+mod lossless;
+mod packed;
 mod phi;
 mod rle;
 
@@ -18,16 +22,18 @@ use crate::{Image, Side};
 pub use phi::{DATE, Phi, WORD, ink};
 
 /// The transfer syntaxes that are written, in turns.
-pub const SYNTAXES: [&str; 5] = [
+pub const SYNTAXES: [&str; 9] = [
     "1.2.840.10008.1.2.1",
     "1.2.840.10008.1.2",
-    RLE,
+    packed::RLE,
     "1.2.840.10008.1.2.1.99",
     // Big endian, retired and alive in archives.
     "1.2.840.10008.1.2.2",
+    packed::BASELINE,
+    packed::LOSSLESS,
+    packed::JPEG_LS,
+    packed::JPEG_XL,
 ];
-
-const RLE: &str = "1.2.840.10008.1.2.5";
 
 /// Which knees are drawn.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +48,8 @@ pub struct Plan {
     pub phi: Phi,
 }
 
-/// Writes `OUT/GRADE/ID.dcm` (computed and digital radiographs, 12 of 16 bits, white or black bone) and `OUT/labels.csv`,
-/// which goes by accession and side. `out` gets its name when all is there.
+/// Writes `OUT/GRADE/ID.dcm` (computed and digital radiographs, 12 of 16 bits but where their syntax has others, white or
+/// black bone) and `OUT/labels.csv`, which goes by accession and side. `out` gets its name when all is there.
 pub fn write(plan: &Plan, out: &Path, listener: Listener) -> Result<()> {
     if out.exists() {
         return Err(Error::content(out, "is there already; choose another --out"));
@@ -56,14 +62,12 @@ pub fn write(plan: &Plan, out: &Path, listener: Listener) -> Result<()> {
     let lines: Vec<String> = (0..plan.count)
         .into_par_iter()
         .map(|index| {
-            let (subject, side) = (index / 2, Side::BOTH[(index % 2) as usize]);
-            let knee = render(plan.seed, subject, side, plan.size);
-            let path = staged.join(knee.grade.to_string()).join(format!("{}{side}.dcm", name(subject)));
-            let syntax = SYNTAXES[(index % SYNTAXES.len() as u64) as usize];
-            let file = object(plan, (subject, side), &knee, syntax).file(syntax);
+            let (subject, side) = whose(index);
+            let (file, grade) = file(plan, index);
+            let path = staged.join(grade.to_string()).join(format!("{}{side}.dcm", name(subject)));
             write_whole(&path, |f| f.write_all(&file)).map_err(Error::unwritten(&path))?;
             listener(Event::Advance(1));
-            Ok(format!("{},{side},{}\n", plan.phi.accession(subject), knee.grade))
+            Ok(format!("{},{side},{grade}\n", plan.phi.accession(subject)))
         })
         .collect::<Result<_>>()?;
     listener(Event::End);
@@ -71,6 +75,18 @@ pub fn write(plan: &Plan, out: &Path, listener: Listener) -> Result<()> {
     let path = staged.join("labels.csv");
     write_whole(&path, |f| f.write_all(labels.as_bytes())).map_err(Error::unwritten(&path))?;
     fs::rename(&staged, out).and_then(|()| sync_folder(out)).map_err(Error::unwritten(out))
+}
+
+fn whose(index: u64) -> (u64, Side) {
+    (index / 2, Side::BOTH[(index % 2) as usize])
+}
+
+/// The file of a knee, counted from 0, in the syntax whose turn it is; and the knee's grade.
+pub(crate) fn file(plan: &Plan, index: u64) -> (Vec<u8>, u8) {
+    let (subject, side) = whose(index);
+    let knee = render(plan.seed, subject, side, plan.size);
+    let syntax = SYNTAXES[(index % SYNTAXES.len() as u64) as usize];
+    (object(plan, (subject, side), &knee, syntax).file(syntax), knee.grade)
 }
 
 fn name(subject: u64) -> String {
@@ -106,27 +122,34 @@ fn object(plan: &Plan, (subject, side): (u64, Side), knee: &Knee, syntax: &str) 
     pixels(described, &plan.phi.burn(&knee.image), is_digital, syntax)
 }
 
-/// Pixels at 12 of 16 bits (PS3.3 C.7.6.3).
+/// Pixels (PS3.3 C.7.6.3), and what was lost of them (C.7.6.1.1.5).
 fn pixels(object: Written, film: &Image, is_digital: bool, syntax: &str) -> Written {
-    const BITS: u16 = 12;
+    let bits = packed::bits(syntax);
     let size = film.width() as u16;
-    let dark = if is_digital { 0 } else { (1 << BITS) - 1 };
-    let words: Vec<u16> = film.pixels().iter().map(|grey| (grey >> (16 - BITS)) ^ dark).collect();
+    let dark = if is_digital { 0 } else { u16::MAX >> (16 - bits) };
+    let words: Vec<u16> = film.pixels().iter().map(|grey| (grey >> (16 - bits)) ^ dark).collect();
     let object = object
         .short(Tag(0x0028, 0x0002), 1)
         .text(Tag(0x0028, 0x0004), b"CS", if is_digital { "MONOCHROME2" } else { "MONOCHROME1" })
         .short(Tag(0x0028, 0x0010), size)
         .short(Tag(0x0028, 0x0011), size)
-        .short(Tag(0x0028, 0x0100), 16)
-        .short(Tag(0x0028, 0x0101), BITS)
-        .short(Tag(0x0028, 0x0102), BITS - 1)
+        .short(Tag(0x0028, 0x0100), bits.next_multiple_of(8))
+        .short(Tag(0x0028, 0x0101), bits)
+        .short(Tag(0x0028, 0x0102), bits - 1)
         .short(Tag(0x0028, 0x0103), 0)
-        .text(Tag(0x0028, 0x1050), b"DS", "2048")
-        .text(Tag(0x0028, 0x1051), b"DS", "4096");
-    match syntax {
-        RLE => object.frames(Tag(0x7FE0, 0x0010), vec![rle::packed(&words)]),
-        _ => object.words(Tag(0x7FE0, 0x0010), b"OW", &words),
-    }
+        .text(Tag(0x0028, 0x1050), b"DS", &(1_u32 << (bits - 1)).to_string())
+        .text(Tag(0x0028, 0x1051), b"DS", &(1_u32 << bits).to_string());
+    let Some(frame) = packed::frame(&words, size, syntax) else {
+        return object.words(Tag(0x7FE0, 0x0010), b"OW", &words);
+    };
+    let object = match syntax {
+        packed::BASELINE => object
+            .text(Tag(0x0028, 0x2110), b"CS", "01")
+            .text(Tag(0x0028, 0x2112), b"DS", &format!("{:.3}", words.len() as f64 / frame.len() as f64))
+            .text(Tag(0x0028, 0x2114), b"CS", "ISO_10918_1"),
+        _ => object,
+    };
+    object.frames(Tag(0x7FE0, 0x0010), vec![frame])
 }
 
 /// What a digital radiograph for presentation must say (PS3.3 A.26).

@@ -13,6 +13,7 @@ const FIND: &str = "1.2.840.10008.5.1.4.1.2.2.1";
 const LEVEL: Tag = (0x0008, 0x0052);
 pub(super) const STUDY: Tag = (0x0020, 0x000D);
 pub(super) const SERIES: Tag = (0x0020, 0x000E);
+pub(super) const OBJECT: Tag = (0x0008, 0x0018);
 
 /// What can be fetched in one go: a study, or a series of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,27 +40,68 @@ impl Wanted {
 
 /// Everything that the query of an address matches, each once, in order.
 pub(super) fn find(node: &Node, options: &Options) -> Result<BTreeSet<Wanted>, String> {
-    let mut link = connect((node, options), vec![(FIND, vec!["1.2.840.10008.1.2"])])?;
-    let query = |keys: &[(Tag, String)], level: &str, uid| {
-        let asked = Elements::default().text(uid, "").text(LEVEL, level);
-        // Names may bear any letter: ISO_IR 192 is UTF-8.
-        let plain = keys.iter().all(|(_, value)| value.is_ascii());
-        let asked = if plain { asked } else { asked.text((0x0008, 0x0005), "ISO_IR 192") };
-        keys.iter().fold(asked, |asked, (tag, value)| asked.text(*tag, value))
-    };
-    let studies = ask(&mut link, 1, &query(&node.study, "STUDY", STUDY), STUDY)?;
+    let mut asker = Asker::connect((node, options))?;
+    let studies = asker.ask(&query(&node.study, "STUDY", STUDY), STUDY)?;
     let mut found = BTreeSet::new();
-    for (study, number) in studies.into_iter().zip(2_u32..) {
+    for study in studies {
         if node.series.is_empty() {
             found.insert(Wanted { study, series: None });
             continue;
         }
-        let asked = query(&node.series, "SERIES", SERIES).text(STUDY, &study);
-        let series = ask(&mut link, (number % 0xFFFF) as u16, &asked, SERIES)?;
+        let series = asker.ask(&query(&node.series, "SERIES", SERIES).text(STUDY, &study), SERIES)?;
         found.extend(series.into_iter().map(|series| Wanted { study: study.clone(), series: Some(series) }));
     }
-    link::release(link);
+    asker.release();
     Ok(found)
+}
+
+/// The objects of what was found, a line each, in order.
+pub(super) fn objects(to: (&Node, &Options), found: &BTreeSet<Wanted>) -> Result<Vec<String>, String> {
+    let mut asker = Asker::connect(to)?;
+    let mut lines = BTreeSet::new();
+    for Wanted { study, series } in found {
+        let series = match series {
+            Some(series) => BTreeSet::from([series.clone()]),
+            None => asker.ask(&query(&[], "SERIES", SERIES).text(STUDY, study), SERIES)?,
+        };
+        for series in series {
+            let within = query(&[], "IMAGE", OBJECT).text(STUDY, study).text(SERIES, &series);
+            let objects = asker.ask(&within, OBJECT)?;
+            lines.extend(objects.into_iter().map(|object| format!("{study} {series} {object}")));
+        }
+    }
+    asker.release();
+    Ok(lines.into_iter().collect())
+}
+
+/// A request for these UIDs, where the keys match.
+fn query(keys: &[(Tag, String)], level: &str, uid: Tag) -> Elements {
+    let asked = Elements::default().text(uid, "").text(LEVEL, level);
+    // Names may bear any letter: ISO_IR 192 is UTF-8.
+    let plain = keys.iter().all(|(_, value)| value.is_ascii());
+    let asked = if plain { asked } else { asked.text((0x0008, 0x0005), "ISO_IR 192") };
+    keys.iter().fold(asked, |asked, (tag, value)| asked.text(*tag, value))
+}
+
+/// An association for queries, whose messages are numbered.
+struct Asker {
+    link: Link,
+    asked: u16,
+}
+
+impl Asker {
+    fn connect(to: (&Node, &Options)) -> Result<Self, String> {
+        Ok(Self { link: connect(to, vec![(FIND, vec!["1.2.840.10008.1.2"])])?, asked: 0 })
+    }
+
+    fn ask(&mut self, query: &Elements, uid: Tag) -> Result<BTreeSet<String>, String> {
+        self.asked = self.asked.wrapping_add(1);
+        ask(&mut self.link, self.asked, query, uid)
+    }
+
+    fn release(self) {
+        link::release(self.link);
+    }
 }
 
 /// The UIDs that match.
@@ -78,7 +120,9 @@ fn ask(link: &mut Link, number: u16, asked: &Elements, uid: Tag) -> Result<BTree
                     Elements::decode(&data).ok_or("answers with what cannot be read; look at its log")?;
                 found.extend(Some(answer.get_text(uid)).filter(|uid| is_uid(uid)));
                 if found.len() > MOST_OBJECTS {
-                    return Err(format!("lists more than {MOST_OBJECTS} studies; narrow the query"));
+                    return Err(format!(
+                        "lists more than {MOST_OBJECTS} studies or objects; narrow the query"
+                    ));
                 }
             }
             Some(0x0000) => return Ok(found),

@@ -8,24 +8,23 @@ mod listen;
 mod retrieve;
 mod store;
 
+use std::collections::BTreeSet;
 use std::net::{TcpStream, ToSocketAddrs};
 
 use dicom_ul::association::{ClientAssociation, ClientAssociationOptions};
 use doppelray_images::progress::Event;
 
-use crate::address::{Node, Own};
-use crate::error::Result;
+use crate::address::{Address, Node, Own};
+use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::tray::Tray;
+use find::Wanted;
 
 type Link = ClientAssociation<TcpStream>;
 
 /// Fetches all that a query finds.
 pub(crate) fn fetch(node: &Node, options: &Options, tray: &Tray) -> Result<()> {
-    let found = find::find(node, options).map_err(|why| tray.error(why))?;
-    if found.is_empty() {
-        return Err(tray.error("knows no study of that kind; widen the query"));
-    }
+    let found = found(node, options, tray.address)?;
     tray.tell(Event::Begin { task: "fetching", total: found.len() as u64, unit: "studies or series" });
     let fetched = match &options.move_to {
         None => retrieve::get((node, options), &found, tray),
@@ -33,6 +32,21 @@ pub(crate) fn fetch(node: &Node, options: &Options, tray: &Tray) -> Result<()> {
     };
     tray.tell(Event::End);
     fetched
+}
+
+/// The objects of all that a query finds; `None` where the archive does not tell them one by one.
+pub(crate) fn list(node: &Node, options: &Options, address: &Address) -> Result<Option<Vec<String>>> {
+    let found = found(node, options, address)?;
+    // Who has no answer to this is asked to send.
+    Ok(find::objects((node, options), &found).ok().filter(|objects| !objects.is_empty()))
+}
+
+fn found(node: &Node, options: &Options, address: &Address) -> Result<BTreeSet<Wanted>> {
+    let found = find::find(node, options).map_err(|why| Error::archive(address, why))?;
+    if found.is_empty() {
+        return Err(Error::archive(address, "knows no study of that kind; widen the query"));
+    }
+    Ok(found)
 }
 
 /// Waits for what is sent, until nobody has sent anything for the patience that was said.

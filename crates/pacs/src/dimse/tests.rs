@@ -12,7 +12,7 @@ use doppelray_images::import::Received;
 use doppelray_images::source::Origin;
 
 use super::elements::Elements;
-use super::find::{SERIES, STUDY};
+use super::find::{OBJECT, SERIES, STUDY};
 use super::link::{self, ANSWERS, CLASS, FIELD, INSTANCE, MESSAGE, STATUS, send};
 use crate::options::Options;
 use crate::testing::{complaint, films, options, receive};
@@ -69,13 +69,17 @@ impl Asked {
         send(peer, self.context, command, found.map(|found| found.encode())).unwrap();
     }
 
-    /// Answers a query by two studies of two series each.
+    /// Answers a query by two studies of two series each, of two objects each.
     fn list(&self, peer: &mut Peer) {
-        let series = self.identifier.get_text((0x0008, 0x0052)) == "SERIES";
+        let level = self.identifier.get_text((0x0008, 0x0052));
         for number in 1..=2 {
-            let study = if series { self.identifier.get_text(STUDY) } else { format!("1.{number}") };
-            let found = Elements::default().text(STUDY, &study).text((0x0010, 0x0010), "DOE^JANE");
-            let found = if series { found.text(SERIES, &format!("{study}.{number}")) } else { found };
+            let [study, series] = [STUDY, SERIES].map(|uid| self.identifier.get_text(uid));
+            let found = Elements::default().text((0x0010, 0x0010), "DOE^JANE");
+            let found = match level.as_str() {
+                "STUDY" => found.text(STUDY, &format!("1.{number}")),
+                "SERIES" => found.text(SERIES, &format!("{study}.{number}")),
+                _ => found.text(OBJECT, &format!("{series}.{number}")),
+            };
             self.answer(peer, 0xFF00, Some(found));
         }
         self.answer(peer, 0, None);
@@ -147,6 +151,17 @@ fn studies_and_series_are_found_and_fetched_on_one_connection() {
     }
     let received = receive(&format!("dicom://PACS@{place}?StudyDate=2024-&Modality=DX"), &options()).unwrap();
     assert_eq!(names(&received), ["1.1.1.7", "1.1.2.7", "1.2.1.7", "1.2.2.7"]);
+}
+
+#[test]
+fn a_list_goes_down_to_objects_and_fetches_none() {
+    let place = with(|_, _| panic!("nothing is to be fetched"));
+    let lines = crate::testing::listed(&format!("dicom://PACS@{place}?StudyDate=2024-"), &options());
+    assert_eq!(lines.len(), 8);
+    assert_eq!(lines[0], "1.1 1.1.1 1.1.1.1");
+    let some =
+        crate::testing::listed(&format!("dicom://PACS@{place}?StudyDate=2024-&Modality=DX"), &options());
+    assert_eq!(some, lines);
 }
 
 #[test]

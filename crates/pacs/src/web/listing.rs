@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::{Client, Fault};
-use crate::address::Site;
-use crate::error::Result;
-use crate::tray::{MOST_OBJECTS, Tray, is_uid};
+use crate::address::{Address, Site};
+use crate::error::{Error, Result};
+use crate::tray::{MOST_OBJECTS, is_uid};
 
 /// The most bytes of a page of a listing, and how many results are asked for at once.
 const MOST_PAGE: u64 = 64 << 20;
@@ -63,13 +63,13 @@ impl Found {
 }
 
 /// The objects that the address stands for, each once, in order.
-pub(super) fn instances(site: &Site, client: &Client, tray: &Tray) -> Result<Vec<Instance>> {
+pub(super) fn instances(site: &Site, client: &Client, address: &Address) -> Result<Vec<Instance>> {
     let parts: Vec<&str> = site.resource.split('/').collect();
     if let ["studies", study, "series", series, "instances", object] = parts[..] {
         let [study, series, object] = [study, series, object].map(str::to_owned);
         return Ok(vec![Instance { study, series, object }]);
     }
-    let listing = Listing { client, tray };
+    let listing = Listing { client, address };
     let mut found = BTreeSet::new();
     match parts.last() {
         Some(&"instances") => listing.pages(site, &site.resource, &mut found)?,
@@ -88,17 +88,21 @@ pub(super) fn instances(site: &Site, client: &Client, tray: &Tray) -> Result<Vec
     let whole = found.into_iter().filter(|one| !one.series.is_empty() && !one.object.is_empty());
     let whole: Vec<Instance> = whole.collect();
     if whole.is_empty() {
-        return Err(tray.error("knows no object of that kind; widen the query"));
+        return Err(listing.error("knows no object of that kind; widen the query"));
     }
     Ok(whole)
 }
 
 struct Listing<'a> {
     client: &'a Client,
-    tray: &'a Tray<'a>,
+    address: &'a Address,
 }
 
 impl Listing<'_> {
+    fn error(&self, reason: impl Into<String>) -> Error {
+        Error::archive(self.address, reason)
+    }
+
     /// All results of a search, page by page until one brings nothing new: some archives hold each page to their own length,
     /// and some send everything again.
     fn pages(&self, site: &Site, resource: &str, all: &mut BTreeSet<Instance>) -> Result<()> {
@@ -115,9 +119,7 @@ impl Listing<'_> {
             let placed = page.iter().map(|found| found.placed(resource));
             all.extend(placed.filter(|instance| !instance.study.is_empty()));
             if all.len() > MOST_OBJECTS {
-                return Err(self
-                    .tray
-                    .error(format!("lists more than {MOST_OBJECTS} objects; narrow the query")));
+                return Err(self.error(format!("lists more than {MOST_OBJECTS} objects; narrow the query")));
             }
             if limited || length == 0 || all.len() == before {
                 return Ok(());
@@ -129,8 +131,8 @@ impl Listing<'_> {
     fn page(&self, url: &str) -> Result<Vec<Found>> {
         let answer =
             self.client.get(url, "application/dicom+json", MOST_PAGE).map_err(|fault| match fault {
-                Fault::Large(_) => self.tray.error("sends a listing without end; narrow the query"),
-                fault => self.tray.error(fault.to_string()),
+                Fault::Large(_) => self.error("sends a listing without end; narrow the query"),
+                fault => self.error(fault.to_string()),
             })?;
         if answer.body.is_empty() {
             return Ok(Vec::new());
@@ -138,7 +140,7 @@ impl Listing<'_> {
         serde_json::from_slice(&answer.body).map_err(|error| {
             // What a login page says is of no use to anyone.
             let why = format!("answers with no list in DICOM JSON ({:?})", error.classify());
-            self.tray.error(why + "; is it the address of DICOMweb, like https://HOST/dicom-web/studies?")
+            self.error(why + "; is it the address of DICOMweb, like https://HOST/dicom-web/studies?")
         })
     }
 }

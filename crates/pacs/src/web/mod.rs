@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use doppelray_images::progress::Event;
 use rayon::prelude::*;
 
-use crate::address::Site;
-use crate::error::Result;
+use crate::address::{Address, Site};
+use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::tray::Tray;
 use client::{Answer, Client, Fault};
@@ -25,7 +25,7 @@ const MOST_BROKEN: usize = 8;
 /// Fetches all that a query finds. An object that cannot be had is refused.
 pub(crate) fn fetch(site: &Site, options: &Options, tray: &Tray) -> Result<()> {
     let client = Client::new(site, options).map_err(|why| tray.error(why))?;
-    let instances = listing::instances(site, &client, tray)?;
+    let instances = listing::instances(site, &client, tray.address)?;
     tray.tell(Event::Begin { task: "fetching", total: instances.len() as u64, unit: "objects" });
     let broken = AtomicUsize::new(0);
     let fetched = instances.par_iter().try_for_each(|instance| {
@@ -34,6 +34,16 @@ pub(crate) fn fetch(site: &Site, options: &Options, tray: &Tray) -> Result<()> {
     });
     tray.tell(Event::End);
     fetched
+}
+
+/// The objects that a query finds.
+pub(crate) fn list(site: &Site, options: &Options, address: &Address) -> Result<Vec<String>> {
+    let client = Client::new(site, options).map_err(|why| Error::archive(address, why))?;
+    let instances = listing::instances(site, &client, address)?;
+    Ok(instances
+        .into_iter()
+        .map(|Instance { study, series, object }| [study, series, object].join(" "))
+        .collect())
 }
 
 /// Fetches an object.

@@ -128,6 +128,13 @@ fn an_archive_is_listed_page_by_page_and_its_objects_come() {
 }
 
 #[test]
+fn a_list_is_had_without_any_object() {
+    let place = archive(|number, _| panic!("asked for object {number}"));
+    let lines = crate::testing::listed(&format!("http://{place}/rs/studies?PatientID=7"), &options());
+    assert_eq!((lines.len(), lines[0].as_str(), lines[5].as_str()), (6, "1.1 9.0 8.0", "1.2 9.5 8.5"));
+}
+
+#[test]
 fn an_object_that_cannot_be_had_is_refused_and_the_others_come() {
     let film = Arc::new(films(1).remove(0));
     let place = archive(move |number, to| match number {

@@ -1,13 +1,13 @@
-//! JPEG 2000, by a decoder that holds no unsafe code of its own.
+//! JPEG 2000 by hayro-jpeg2000, and its high-throughput blocks, which that does not read, by a fork that does. Neither holds
+//! unsafe code of its own.
 
+use dicom_toolkit_jpeg2000 as high;
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
 use super::Shape;
 
 pub(super) fn decode(bytes: &[u8], shape: Shape) -> Result<Vec<u16>, String> {
-    let size = Size::read(bytes).ok_or("its header cannot be read")?;
-    shape.agrees(size.columns, size.rows, size.components)?;
-    size.fits(bytes)?;
+    let size = Size::checked(bytes, shape)?;
     let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
     let image = Image::new(bytes, &settings).map_err(|e| e.to_string())?;
     let mut context = DecoderContext::default();
@@ -17,13 +17,10 @@ pub(super) fn decode(bytes: &[u8], shape: Shape) -> Result<Vec<u16>, String> {
         return Err(format!("decodes to {} components where {} belong", planes.len(), shape.samples));
     }
     let bits = planes[0].bit_depth();
-    if !(1..=16).contains(&bits) {
-        return Err(format!("has {bits} bits a sample, more than 16"));
-    }
-    // The decoder lifts signed values by half their range, too. Lossy values may leave the range.
-    let lift = if size.signed { 1_i32 << (bits - 1) } else { 0 };
+    let lift = size.lift(bits)?;
+    // Lossy values may leave the range.
     let white = ((1_u32 << bits) - 1) as f32;
-    let word = |value: f32| ((value.clamp(0.0, white) + 0.5) as i32 - lift) as u16;
+    let word = |value: f32| ((value.clamp(0.0, white) + 0.5) as u16).wrapping_sub(lift);
     if let [plane] = planes {
         return Ok(plane.samples().iter().map(|value| word(*value)).collect());
     }
@@ -31,6 +28,26 @@ pub(super) fn decode(bytes: &[u8], shape: Shape) -> Result<Vec<u16>, String> {
         return Err("its components have several sizes".into());
     }
     Ok((0..shape.pixels()).flat_map(|at| planes.iter().map(move |plane| word(plane.samples()[at]))).collect())
+}
+
+/// HTJ2K (ISO/IEC 15444-15): headers and wavelets of JPEG 2000, blocks of another code.
+pub(super) fn high_throughput(bytes: &[u8], shape: Shape) -> Result<Vec<u16>, String> {
+    let size = Size::checked(bytes, shape)?;
+    let settings = high::DecodeSettings { strict: true, ..high::DecodeSettings::default() };
+    let image = high::Image::new(bytes, &settings).map_err(|e| e.to_string())?;
+    let lift = size.lift(image.original_bit_depth())?;
+    let decoded = image.decode_native().map_err(|e| e.to_string())?;
+    if u32::from(decoded.num_components) != shape.samples {
+        return Err(format!(
+            "decodes to {} components where {} belong",
+            decoded.num_components, shape.samples
+        ));
+    }
+    let word = |value: u16| value.wrapping_sub(lift);
+    Ok(match decoded.bytes_per_sample {
+        1 => decoded.data.into_iter().map(|byte| word(byte.into())).collect(),
+        _ => decoded.data.chunks_exact(2).map(|b| word(u16::from_le_bytes([b[0], b[1]]))).collect(),
+    })
 }
 
 /// The size that a stream declares (SIZ; ISO/IEC 15444-1, A.5.1).
@@ -46,6 +63,23 @@ struct Size {
 }
 
 impl Size {
+    /// The stream's size, which is the header's, and whose parts its bytes can hold.
+    fn checked(bytes: &[u8], shape: Shape) -> Result<Self, String> {
+        let size = Self::read(bytes).ok_or("its header cannot be read")?;
+        shape.agrees(size.columns, size.rows, size.components)?;
+        size.fits(bytes)?;
+        Ok(size)
+    }
+
+    /// By how much both decoders lift samples of so many bits: signed ones, too.
+    fn lift(&self, bits: u8) -> Result<u16, String> {
+        match bits {
+            1..=16 if self.signed => Ok(1 << (bits - 1)),
+            1..=16 => Ok(0),
+            _ => Err(format!("has {bits} bits a sample, more than 16")),
+        }
+    }
+
     fn read(bytes: &[u8]) -> Option<Self> {
         let start = bytes.windows(4).take(4096).position(|marker| marker == [0xFF, 0x4F, 0xFF, 0x51])?;
         let siz = bytes.get(start + 4..)?;
@@ -169,5 +203,18 @@ mod tests {
         assert!(!said(8000, 0xFF).contains("cannot hold"), "{}", said(8000, 0xFF));
         let size = Size::read(&stream(8000, 1000, 0x77)).unwrap();
         assert_eq!((size.columns, size.components, size.tiles), (8000, 1, [8, 8]));
+    }
+
+    #[test]
+    fn high_throughput_blocks_are_read_and_a_stream_of_another_size_is_refused() {
+        let words: Vec<u16> = (0..64 * 48_u32).map(|at| (at * 7919 % 4096) as u16).collect();
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        // What its encoder writes with a wavelet, other decoders do not read.
+        let options = high::EncodeOptions { num_decomposition_levels: 0, ..high::EncodeOptions::default() };
+        let stream = high::encode_htj2k(&bytes, 64, 48, 1, 12, false, &options).unwrap();
+        let shape = Shape { columns: 64, rows: 48, samples: 1, bytes: 2, stored: 12 };
+        assert_eq!(high_throughput(&stream, shape).unwrap(), words);
+        let why = high_throughput(&stream, Shape { rows: 50, ..shape }).unwrap_err();
+        assert!(why.contains("holds 64 x 48 pixels"), "{why}");
     }
 }

@@ -5,18 +5,19 @@ use super::Shape;
 use super::bits::{Bits, Stuffing, segment};
 
 /// The order of the code for the length that interrupts a run: J of A.2.1.
-const RUN_ORDER: [u32; 32] =
+pub(crate) const RUN_ORDER: [u32; 32] =
     [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// Contexts of regular samples, and the two of samples that end a run.
 const CONTEXTS: usize = 365;
 
 /// What the stream says before its samples.
-struct Header {
+pub(crate) struct Header {
     maximum: i32,
     near: i32,
     thresholds: [i32; 3],
-    reset: i32,
+    /// How many errors a context counts before it forgets half of them.
+    pub(crate) reset: i32,
     /// How samples of several components are ordered: by component, by line, by pixel.
     interleave: u8,
 }
@@ -53,7 +54,7 @@ pub(super) fn decode(bytes: &[u8], shape: Shape) -> Result<Vec<u16>, String> {
 
 impl Header {
     /// The parameters with their defaults (C.2.4.1.1).
-    fn new(precision: u32, preset: [i32; 5], scan: &[u8]) -> Result<Self, String> {
+    pub(crate) fn new(precision: u32, preset: [i32; 5], scan: &[u8]) -> Result<Self, String> {
         let tail = scan.len().checked_sub(3).ok_or("has a short scan header")?;
         let [near, interleave, transform] = [scan[tail], scan[tail + 1], scan[tail + 2]];
         let given = |value: i32, default: i32| if value == 0 { default } else { value };
@@ -133,41 +134,65 @@ fn scans(header: Header, bytes: &[u8], shape: Shape) -> Result<Vec<u16>, String>
 
 /// What is known of a context: sums of errors and of their sizes, a correction, and how many there were.
 #[derive(Clone, Copy)]
-struct Context {
-    sizes: i32,
-    errors: i32,
-    correction: i32,
-    count: i32,
+pub(crate) struct Context {
+    pub(crate) sizes: i32,
+    pub(crate) errors: i32,
+    pub(crate) correction: i32,
+    pub(crate) count: i32,
     /// Of the contexts that end a run: how many errors were below zero.
-    negative: i32,
+    pub(crate) negative: i32,
 }
 
 impl Context {
     /// The order of the code (A.5.1).
-    fn order(&self, sum: i32) -> u32 {
+    pub(crate) fn order(&self, sum: i32) -> u32 {
         // As many bits make it as long as the sum; one more makes it longer.
         let order = self.count.leading_zeros().saturating_sub(sum.leading_zeros());
         (order + u32::from(self.count << order < sum)).min(24)
     }
+
+    /// The order at the end of a run (A.7.2).
+    pub(crate) fn end_order(&self, alike: bool) -> u32 {
+        self.order(self.sizes + if alike { self.count >> 1 } else { 0 })
+    }
+
+    /// Whether errors below zero are the likelier ones at the end of a run.
+    pub(crate) fn flips(&self, order: u32) -> bool {
+        order != 0 || 2 * self.negative >= self.count
+    }
+
+    /// After one more end of a run.
+    pub(crate) fn ended(mut self, error: i32, mapped: i32, alike: bool, reset: i32) -> Self {
+        self.negative += i32::from(error < 0);
+        self.sizes += (mapped + 1 - i32::from(alike)) >> 1;
+        if self.count == reset {
+            self.sizes >>= 1;
+            self.count >>= 1;
+            self.negative >>= 1;
+        }
+        self.count += 1;
+        self
+    }
 }
 
-struct Coder<'a> {
-    header: &'a Header,
+/// What is known while samples are coded, one way or the other.
+pub(crate) struct Coder<'a> {
+    pub(crate) header: &'a Header,
     /// The region of each difference, from the least on.
     regions: Vec<i8>,
-    contexts: Vec<Context>,
-    ends: [Context; 2],
-    range: i32,
+    pub(crate) contexts: Vec<Context>,
+    pub(crate) ends: [Context; 2],
+    pub(crate) range: i32,
     /// Bits of an error that is written as it is.
-    plain: u32,
+    pub(crate) plain: u32,
     /// The longest code.
-    limit: u32,
+    pub(crate) limit: u32,
     /// Where in [`RUN_ORDER`] the next run begins.
-    run: usize,
+    pub(crate) run: usize,
 }
 
 impl<'a> Coder<'a> {
-    fn new(header: &'a Header) -> Self {
+    pub(crate) fn new(header: &'a Header) -> Self {
         let range = header.range();
         let depth = (32 - header.maximum.leading_zeros()).max(2);
         let sizes = ((range + 32) / 64).max(2);
@@ -190,18 +215,23 @@ impl<'a> Coder<'a> {
         let mut at = 1;
         while at <= width {
             let (left, up, corner, right) = (here[at - 1], above[at], above[at - 1], above[at + 1]);
-            let regions = [self.region(right - up), self.region(up - corner), self.region(corner - left)];
-            if regions == [0; 3] {
+            let context = self.context([right - up, up - corner, corner - left]);
+            if context == 0 {
                 at += self.stretch(bits, above, here, at)?;
             } else {
-                let [a, b, c] = regions;
-                let context = 81 * a + 9 * b + c;
                 let predicted = predict(left, up, corner);
                 here[at] = self.regular(bits, context, predicted)?;
                 at += 1;
             }
         }
         Ok(())
+    }
+
+    /// The context of three differences of neighbours, with its sign; 0 where all are flat (A.3.4).
+    #[inline]
+    pub(crate) fn context(&self, differences: [i32; 3]) -> i32 {
+        let [a, b, c] = differences.map(|difference| self.region(difference));
+        81 * a + 9 * b + c
     }
 
     #[inline]
@@ -288,22 +318,12 @@ impl<'a> Coder<'a> {
         let alike = (left - up).abs() <= near;
         let kind = i32::from(alike);
         let context = self.ends[alike as usize];
-        let order = context.order(context.sizes + if alike { context.count >> 1 } else { 0 });
+        let order = context.end_order(alike);
         let mapped = self.mapped(bits, order, self.limit - RUN_ORDER[self.run] - 1)?;
         let odd = (mapped + kind) & 1;
         let size = (mapped + kind + odd) / 2;
-        let flips = order != 0 || 2 * context.negative >= context.count;
-        let error = if flips == (odd == 1) { -size } else { size };
-        let mut context = context;
-        context.negative += i32::from(error < 0);
-        context.sizes += (mapped + 1 - kind) >> 1;
-        if context.count == reset {
-            context.sizes >>= 1;
-            context.count >>= 1;
-            context.negative >>= 1;
-        }
-        context.count += 1;
-        self.ends[alike as usize] = context;
+        let error = if context.flips(order) == (odd == 1) { -size } else { size };
+        self.ends[alike as usize] = context.ended(error, mapped, alike, reset);
         Ok(match alike {
             true => self.restored(left, error),
             false => self.restored(up, if left > up { -error } else { error }),
@@ -312,7 +332,7 @@ impl<'a> Coder<'a> {
 }
 
 /// The median edge detector (A.4.1).
-fn predict(left: i32, up: i32, corner: i32) -> i32 {
+pub(crate) fn predict(left: i32, up: i32, corner: i32) -> i32 {
     if corner >= left.max(up) {
         left.min(up)
     } else if corner <= left.min(up) {
@@ -323,7 +343,7 @@ fn predict(left: i32, up: i32, corner: i32) -> i32 {
 }
 
 /// A context after one more error (A.6).
-fn learned(mut context: Context, error: i32, near: i32, reset: i32) -> Context {
+pub(crate) fn learned(mut context: Context, error: i32, near: i32, reset: i32) -> Context {
     context.errors += error * (2 * near + 1);
     context.sizes += error.abs();
     if context.count == reset {

@@ -5,7 +5,8 @@ mod bits;
 mod extended;
 mod jpeg;
 mod jpeg2000;
-mod jpegls;
+pub(crate) mod jpegls;
+mod jpegxl;
 mod native;
 mod rle;
 
@@ -61,6 +62,8 @@ pub(super) fn decode(codec: Codec, bytes: &[u8], shape: Shape, frame: u32) -> Re
         Codec::Jpeg => ("JPEG decoder", jpeg::decode),
         Codec::JpegLs => ("JPEG-LS decoder", jpegls::decode),
         Codec::Jpeg2000 => ("JPEG 2000 decoder", jpeg2000::decode),
+        Codec::HighThroughput => ("HTJ2K decoder", jpeg2000::high_throughput),
+        Codec::JpegXl => ("JPEG XL decoder", jpegxl::decode),
     };
     let samples = contained(what, || run(bytes, shape))?;
     let samples = samples.and_then(|samples| match samples.len() == shape.len() {

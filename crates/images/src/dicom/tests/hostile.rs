@@ -102,6 +102,8 @@ fn compressed_pixels_that_are_something_else_are_refused_by_codec() {
         ("1.2.840.10008.1.2.4.70", "JPEG"),
         ("1.2.840.10008.1.2.4.80", "JPEG-LS"),
         ("1.2.840.10008.1.2.4.91", "JPEG 2000"),
+        ("1.2.840.10008.1.2.4.202", "HTJ2K"),
+        ("1.2.840.10008.1.2.4.112", "JPEG XL"),
     ] {
         for bytes in [&b""[..], &[0; 2], &[0xFF; 80], &[0xFF, 0xD8, 0xFF, 0xD9]] {
             let said = fragments(uid, bytes);

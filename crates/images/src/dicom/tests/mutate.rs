@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use dicom_toolkit_jpeg2000::{EncodeOptions, encode_htj2k};
 use doppelray_measures::rng::{Purpose, Stream, stream};
 
-use super::maker::{LITTLE, film, lut, open};
+use super::maker::{LITTLE, bits, film, lut, open};
 use super::real::films;
 use crate::dicom::Refusal;
 use crate::dicom::tags;
+use crate::phantom_dicom::{self, Phi, SYNTAXES};
 
 /// Mutations of each file.
 fn count() -> u64 {
@@ -34,6 +36,14 @@ fn usual() -> Vec<(String, Vec<u8>)> {
     packed.resize(64, 0);
     packed.extend([3, 1, 2, 3, 4, 0, 0xFD, 9]);
     seeds.push(("RLE".into(), made.frames(tags::PIXELS, vec![packed]).file("1.2.840.10008.1.2.5")));
+    let plan = phantom_dicom::Plan { seed: 1, count: 1, size: 32, phi: Phi::Sparse };
+    let phantoms = SYNTAXES.iter().enumerate().skip(5);
+    seeds.extend(phantoms.map(|(at, uid)| ((*uid).to_owned(), phantom_dicom::file(&plan, at as u64).0)));
+    let blocks = EncodeOptions { num_decomposition_levels: 0, ..EncodeOptions::default() };
+    let greys: Vec<u8> = (0..2 * 32 * 32).map(|at| (at * at % 13) as u8).collect();
+    let stream = encode_htj2k(&greys, 32, 32, 1, 12, false, &blocks).expect("a grey film");
+    let high = bits(film([0; 4]), 12).short(tags::ROWS, 32).short(tags::COLUMNS, 32);
+    seeds.push(("HTJ2K".into(), high.frames(tags::PIXELS, vec![stream]).file("1.2.840.10008.1.2.4.201")));
     for (folder, name) in [
         ("awkward", "JLSL_16_15_1_1F.dcm"),
         ("awkward", "SC_rgb_small_odd_jpeg.dcm"),
