@@ -1,7 +1,7 @@
 """Features of an ONNX network through doppelray beside onnxruntime's on the same images.
 
     cargo build --release
-    python3 -m venv .venv && .venv/bin/pip install numpy onnx onnxruntime pillow && .venv/bin/python bench/onnx.py target/release/doppelray
+    python3 -m venv .venv && .venv/bin/pip install numpy onnx onnxruntime pillow && .venv/bin/python bench/onnx_features.py target/release/doppelray
 
 Makes two small collections of phantoms and a network of random weights with what feature extractors are made of (convolutions, batch
 normalisation, residuals, pooling), describes the images by onnxruntime, and lets one evaluation measure both spaces: all figures must
@@ -34,7 +34,7 @@ def network(path):
 
     def conv(x, y, inputs, outputs, kernel, stride):
         w = weight(f"{y}.w", outputs, inputs, kernel, kernel, scale=(2 / (inputs * kernel**2)) ** 0.5)
-        nodes.append(helper.make_node("Conv", [x, w], [f"{y}.c"], strides=[stride] * 2, pads=[kernel // 2] * 4))
+        nodes.append(helper.make_node("Conv", [x, w], [f"{y}.c"], kernel_shape=[kernel] * 2, strides=[stride] * 2, dilations=[1, 1], pads=[kernel // 2] * 4))
         norm = [weight(f"{y}.{n}", outputs, scale=0.1) for n in ("gain", "bias", "mean")]
         weights.append(numpy_helper.from_array(numpy.full(outputs, 0.9, numpy.float32), f"{y}.var"))
         nodes.append(helper.make_node("BatchNormalization", [f"{y}.c", *norm, f"{y}.var"], [y]))
