@@ -18,12 +18,12 @@ use doppelray_measures::bank::{self, Bank};
 use doppelray_measures::radial::{self, Radial};
 use doppelray_measures::radiomics;
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use self::cache::Cache;
 use self::given::Matrix;
 use crate::console::Usage;
 use crate::report::evaluate::FileHash;
+use crate::report::seal::hex;
 use crate::sets::Set;
 
 /// A feature space with its name in reports.
@@ -141,8 +141,7 @@ impl Space {
         };
         let read = |file: &str| {
             let (matrix, bytes) = given::read(Path::new(file))?;
-            let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            anyhow::Ok((matrix, FileHash { file: file.to_owned(), sha256 }))
+            anyhow::Ok((matrix, FileHash { file: file.to_owned(), sha256: hex(&bytes) }))
         };
         let sides = [read(real)?, read(synthetic)?];
         let [a, b] = sides.each_ref().map(|(matrix, _)| matrix.width);

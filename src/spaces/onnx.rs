@@ -10,7 +10,8 @@ use anyhow::{Context, anyhow, bail, ensure};
 use doppelray_images::{Image, resize};
 use rten::{Dimension, Model, Value};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
+
+use crate::report::seal::hex;
 
 /// A network ready to describe images.
 pub(super) struct Network {
@@ -59,12 +60,7 @@ impl Network {
         };
         let look: Look =
             toml::from_str(&told).map_err(|e| anyhow!("{}: {}", beside.display(), e.message()))?;
-        let hex = |parts: &[&[u8]]| {
-            let mut hash = Sha256::new();
-            parts.iter().for_each(|part| hash.update(part));
-            hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-        };
-        let (hash, key) = (hex(&[&bytes]), hex(&[&bytes, told.as_bytes()]));
+        let (hash, key) = (hex(&bytes), hex(&[&bytes, told.as_bytes()].concat()));
         // What a file cannot hold, such as weights in a second file, is not looked for elsewhere.
         let model = Model::load(bytes).map_err(|e| {
             anyhow!("{place}: cannot be read as an ONNX network ({e}); export it again, with plain operators and its weights inside")

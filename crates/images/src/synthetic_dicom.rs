@@ -42,7 +42,7 @@ pub fn encode(image: &Image, labels: &Labels) -> Vec<u8> {
         .text(Tag(0x0008, 0x1090), b"LO", "generative network")
         .text(Tag(0x0018, 0x1020), b"LO", version)
         .text(Tag(0x0018, 0xA003), b"ST", &format!("Drawn by the model of SHA-256 {model}{seed}"))
-        .items(Tag(0x0040, 0xA170), vec![code("109100", "DCM", "Synthesizing Equipment")]);
+        .items(Tag(0x0040, 0xA170), vec![Written::code("109100", "DCM", "Synthesizing Equipment")]);
     let scheme = Written::default().text(Tag(0x0008, 0x0102), b"SH", SCHEME).text(
         Tag(0x0008, 0x0115),
         b"ST",
@@ -92,10 +92,10 @@ fn nobody(object: Written) -> Written {
 
 fn graded(object: Written, grade: Option<u8>) -> Written {
     let Some(grade) = grade else { return object };
-    let value = code(&format!("KL{grade}"), SCHEME, &format!("Kellgren-Lawrence grade {grade}"));
+    let value = Written::code(&format!("KL{grade}"), SCHEME, &format!("Kellgren-Lawrence grade {grade}"));
     let item = Written::default()
         .text(Tag(0x0040, 0xA040), b"CS", "CODE")
-        .items(Tag(0x0040, 0xA043), vec![code("KL", SCHEME, "Kellgren-Lawrence grade")])
+        .items(Tag(0x0040, 0xA043), vec![Written::code("KL", SCHEME, "Kellgren-Lawrence grade")])
         .items(Tag(0x0040, 0xA168), vec![value]);
     object.items(Tag(0x0040, 0x0555), vec![item])
 }
@@ -127,12 +127,6 @@ fn uid(parts: &[&str]) -> String {
     let number = u128::from_be_bytes(hash[..16].try_into().expect("sixteen bytes"));
     let version = number & !(0xF << 76) & !(0b11 << 62) | 8 << 76 | 0b10 << 62;
     format!("2.25.{version}")
-}
-
-fn code(value: &str, scheme: &str, meaning: &str) -> Written {
-    let text = |object: Written, element, vr, text| object.text(Tag(0x0008, element), vr, text);
-    let object = text(Written::default(), 0x0100, b"SH", value);
-    text(text(object, 0x0102, b"SH", scheme), 0x0104, b"LO", meaning)
 }
 
 #[cfg(test)]

@@ -33,6 +33,15 @@ impl Written {
         self
     }
 
+    /// A coded concept, as an item of a sequence (PS3.3 8.8).
+    pub fn code(value: &str, scheme: &str, meaning: &str) -> Self {
+        Self::default().text(Tag(0x0008, 0x0100), b"SH", value).text(Tag(0x0008, 0x0102), b"SH", scheme).text(
+            Tag(0x0008, 0x0104),
+            b"LO",
+            meaning,
+        )
+    }
+
     /// A number of 16 bits.
     pub fn short(self, tag: Tag, value: u16) -> Self {
         self.words(tag, b"US", &[value])

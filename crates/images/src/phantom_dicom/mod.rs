@@ -156,7 +156,7 @@ fn pixels(object: Written, film: &Image, is_digital: bool, syntax: &str) -> Writ
 fn digital(object: Written, side: Side) -> Written {
     object
         .text(Tag(0x0008, 0x0068), b"CS", "FOR PRESENTATION")
-        .items(Tag(0x0008, 0x2218), vec![code("72696002", "SCT", "Knee joint")])
+        .items(Tag(0x0008, 0x2218), vec![Written::code("72696002", "SCT", "Knee joint")])
         .text(Tag(0x0018, 0x1508), b"CS", "")
         .text(Tag(0x0018, 0x7004), b"CS", "DIRECT")
         .text(Tag(0x0020, 0x0062), b"CS", &side.to_string())
@@ -168,21 +168,13 @@ fn digital(object: Written, side: Side) -> Written {
         .text(Tag(0x0028, 0x1054), b"LO", "US")
         .text(Tag(0x0028, 0x2110), b"CS", "00")
         .items(Tag(0x0040, 0x0555), Vec::new())
-        .items(Tag(0x0054, 0x0220), vec![code("399348003", "SCT", "antero-posterior")])
+        .items(Tag(0x0054, 0x0220), vec![Written::code("399348003", "SCT", "antero-posterior")])
         .text(Tag(0x2050, 0x0020), b"CS", "IDENTITY")
 }
 
 /// What a computed radiograph must say (PS3.3 A.2).
 fn computed(object: Written, side: Side) -> Written {
     object.text(Tag(0x0020, 0x0060), b"CS", &side.to_string()).text(Tag(0x0018, 0x1260), b"SH", "")
-}
-
-fn code(value: &str, scheme: &str, meaning: &str) -> Written {
-    Written::default().text(Tag(0x0008, 0x0100), b"SH", value).text(Tag(0x0008, 0x0102), b"SH", scheme).text(
-        Tag(0x0008, 0x0104),
-        b"LO",
-        meaning,
-    )
 }
 
 #[cfg(test)]
