@@ -1,9 +1,7 @@
 //! Authenticity (Alaa et al. 2022, section 3.3): the share of synthetic images that are no noisy copy of a real one.
 
-use rayon::prelude::*;
-
 use crate::features::{FeatureError, Features};
-use crate::tiles::{Block, Tiles};
+use crate::pairs::{Wanted, pairs};
 
 /// For each synthetic image, whether it lies further from its nearest real image than that lies from its own nearest
 /// real one. Of real images against each other about half do.
@@ -11,33 +9,8 @@ use crate::tiles::{Block, Tiles};
 /// It speaks of the real images given: where the generator did not see them, it cannot have copied them. Two real
 /// images at least.
 pub fn authentic(real: &Features, synthetic: &Features) -> Result<Vec<bool>, FeatureError> {
-    real.same_space(synthetic)?;
-    if real.len() < 2 {
-        return Err(FeatureError::TooFew { count: real.len(), needed: 2 });
-    }
-    let (real, synthetic) = (Tiles::new(real), Tiles::new(synthetic));
-    let among_real = real.radii(1);
-    let strip = |block: &Block| nearest(block, &real);
-    let nearest: Vec<(usize, f64)> = synthetic.blocks.par_iter().flat_map_iter(strip).collect();
-    Ok(nearest.into_iter().map(|(at, distance)| distance > among_real[at]).collect())
-}
-
-/// For each image of a block, which one of `all` is nearest (the first of equals), and its squared distance.
-fn nearest(block: &Block, all: &Tiles) -> Vec<(usize, f64)> {
-    let mut nearest = vec![(0, f64::INFINITY); block.len()];
-    let mut first = 0;
-    for other in &all.blocks {
-        let tile = block.distances(other);
-        for j in 0..tile.ncols() {
-            for (best, distance) in nearest.iter_mut().zip(tile.col_as_slice(j)) {
-                if *distance < best.1 {
-                    *best = (first + j, *distance);
-                }
-            }
-        }
-        first += other.len();
-    }
-    nearest
+    let wanted = Wanted { authenticity: true, ..Wanted::default() };
+    Ok(pairs(real, synthetic, wanted)?.authentic.expect("it was asked for"))
 }
 
 #[cfg(test)]

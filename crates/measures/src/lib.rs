@@ -19,6 +19,8 @@ pub mod frechet;
 pub mod infinite;
 pub mod kid;
 pub mod moments;
+mod neighbours;
+pub mod pairs;
 pub mod panel;
 pub mod prdc;
 pub mod radial;

@@ -3,10 +3,10 @@
 //!
 //! What tiles of distances give is combined by minima and integer sums, so the result does not depend on threads.
 
-use rayon::prelude::*;
-
 use crate::features::{FeatureError, Features};
-use crate::tiles::{Block, Tiles, part_of};
+use crate::neighbours::Neighbour;
+use crate::pairs::{Wanted, pairs};
+use crate::tiles::{Block, Gather, Slack, Tile, Tiles};
 
 /// What each image contributes; the measures are means of these.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,54 +54,99 @@ impl Indicators {
 ///
 /// Needs `k` >= 1 and more than `k` images on either side.
 pub fn indicators(real: &Features, synthetic: &Features, k: usize) -> Result<Indicators, FeatureError> {
-    real.same_space(synthetic)?;
-    let few = real.len().min(synthetic.len());
-    if k == 0 || few <= k {
-        return Err(FeatureError::TooFew { count: few, needed: k.max(1) + 1 });
+    let wanted = Wanted { balls: Some(k), ..Wanted::default() };
+    Ok(pairs(real, synthetic, wanted)?.indicators.expect("they were asked for"))
+}
+
+/// Gathers the indicators from the tiles of real with synthetic images.
+pub(crate) struct Balls<'a> {
+    sets: [&'a Tiles<'a>; 2],
+    radii: [Radii; 2],
+    slack: Slack,
+    indicators: Indicators,
+}
+
+/// Squared radii of a set's balls.
+struct Radii {
+    exact: Vec<f64>,
+    /// As tiles are scaled.
+    scaled: Vec<f32>,
+}
+
+impl<'a> Balls<'a> {
+    /// By each set's `k` nearest neighbours, or more.
+    pub(crate) fn new(sets: [&'a Tiles<'a>; 2], neighbours: [&[Vec<Neighbour>]; 2], k: usize) -> Self {
+        let radii = neighbours.map(|neighbours| {
+            let exact: Vec<f64> = neighbours.iter().map(|nearest| nearest[k - 1].distance).collect();
+            let scaled = exact.iter().map(|radius| (radius / sets[0].unscaled()) as f32).collect();
+            Radii { exact, scaled }
+        });
+        let balls = vec![0; sets[1].len()];
+        let indicators = Indicators { k, balls, recalled: Vec::new(), covered: Vec::new() };
+        Self { sets, radii, slack: sets[0].slack(), indicators }
     }
-    let (real, synthetic) = (Tiles::new(real), Tiles::new(synthetic));
-    let (real_radii, synthetic_radii) = (real.radii(k), synthetic.radii(k));
-    let strips: Vec<Strip> = (0..real.blocks.len())
-        .into_par_iter()
-        .map(|block| {
-            Strip::of(&real.blocks[block], &synthetic, part_of(block, &real_radii), &synthetic_radii)
-        })
-        .collect();
-    let mut balls = vec![0u32; synthetic.count];
-    for strip in &strips {
-        balls.iter_mut().zip(&strip.balls).for_each(|(sum, part)| *sum += part);
+
+    pub(crate) fn indicators(self) -> Indicators {
+        self.indicators
     }
-    let recalled = strips.iter().flat_map(|s| &s.recalled).copied().collect();
-    let covered = strips.iter().flat_map(|s| &s.covered).copied().collect();
-    Ok(Indicators { k, balls, recalled, covered })
 }
 
 /// One block of real images against all synthetic ones.
-struct Strip {
+pub(crate) struct Strip {
     balls: Vec<u32>,
     recalled: Vec<bool>,
     covered: Vec<bool>,
 }
 
-impl Strip {
-    fn of(real: &Block, synthetic: &Tiles, real_radii: &[f64], synthetic_radii: &[f64]) -> Self {
-        let rows = real.len();
-        let mut balls = Vec::with_capacity(synthetic.count);
-        let (mut recalled, mut covered) = (vec![false; rows], vec![false; rows]);
-        for (at, block) in synthetic.blocks.iter().enumerate() {
-            let tile = real.distances(block);
-            for (j, radius) in part_of(at, synthetic_radii).iter().enumerate() {
-                let mut inside = 0;
-                for (i, distance) in tile.col_as_slice(j).iter().enumerate() {
-                    let held = *distance <= real_radii[i];
-                    inside += u32::from(held);
-                    covered[i] |= held;
-                    recalled[i] |= distance <= radius;
-                }
-                balls.push(inside);
-            }
+impl Gather for Balls<'_> {
+    type Part = Strip;
+
+    fn begin(&self, rows: &Block) -> Strip {
+        let [balls, recalled] = [self.sets[1].len(), rows.len()];
+        Strip {
+            balls: Vec::with_capacity(balls),
+            recalled: vec![false; recalled],
+            covered: vec![false; recalled],
         }
-        Self { balls, recalled, covered }
+    }
+
+    fn see(&self, part: &mut Strip, tile: &Tile<'_>) {
+        let (rows, columns) = (tile.rows, tile.columns);
+        let [own, theirs] = &self.radii;
+        let radii = rows.part(&own.scaled);
+        for (j, products) in tile.columns() {
+            let place = columns.first() + j;
+            let (length, radius) = (columns.lengths()[j], theirs.scaled[place]);
+            let range = |i: usize| self.slack.range(rows.lengths()[i] + length, products[i]);
+            let (mut inside, mut open) = (0, false);
+            for i in 0..rows.len() {
+                let [least, most] = range(i);
+                let [held, holds] = [most <= radii[i], most <= radius];
+                inside += u32::from(held);
+                part.covered[i] |= held;
+                part.recalled[i] |= holds;
+                open |= held != (least <= radii[i]) || holds != (least <= radius);
+            }
+            // What rounding leaves open, of few pairs, their distance in f64 decides.
+            for i in (0..rows.len()).filter(|_| open) {
+                let [least, most] = range(i);
+                let open = |radius: f32| least <= radius && radius < most;
+                if open(radii[i]) || open(radius) {
+                    let distance = self.sets[0].squared(rows.first() + i, self.sets[1], place);
+                    let held = distance <= own.exact[rows.first() + i];
+                    inside += u32::from(held && open(radii[i]));
+                    part.covered[i] |= held;
+                    part.recalled[i] |= distance <= theirs.exact[place];
+                }
+            }
+            part.balls.push(inside);
+        }
+    }
+
+    fn end(&mut self, _: &Block, part: Strip) {
+        self.indicators.balls.iter_mut().zip(&part.balls).for_each(|(sum, part)| *sum += part);
+        self.indicators.recalled.extend(part.recalled);
+        self.indicators.covered.extend(part.covered);
     }
 }
 
@@ -129,6 +174,36 @@ mod tests {
     fn sets_that_lie_apart_share_nothing() {
         let prdc = indicators(&cloud(1, 300, 0.0), &cloud(2, 40, 50.0), 5).unwrap().measures();
         assert_eq!(prdc, Prdc { precision: 0.0, recall: 0.0, density: 0.0, coverage: 0.0 });
+    }
+
+    /// Whole numbers, so that many images lie on a ball's surface, around a centre that f32 has no digits to spare for.
+    #[test]
+    fn they_are_those_of_the_definition_where_distances_are_equal() {
+        let cloud = |seed, rows: usize| {
+            let mut draws = stream(seed, Purpose::Bootstrap, 10);
+            Features::new(3, (0..3 * rows).map(|_| 1e5 + draws.below(6) as f32).collect()).unwrap()
+        };
+        let (real, synthetic, k) = (cloud(1, 400), cloud(2, 300), 5);
+        let squared = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum::<f32>();
+        let radii = |set: &Features| -> Vec<f32> {
+            let of = |at: usize| {
+                let others = (0..set.len()).filter(|place| *place != at);
+                let mut all: Vec<f32> = others.map(|place| squared(set.row(at), set.row(place))).collect();
+                all.sort_by(f32::total_cmp);
+                all[k - 1]
+            };
+            (0..set.len()).map(of).collect()
+        };
+        let (own, theirs) = (radii(&real), radii(&synthetic));
+        let apart = |i: usize, j: usize| squared(real.row(i), synthetic.row(j));
+        let (is, js) = (0..real.len(), 0..synthetic.len());
+        let found = indicators(&real, &synthetic, k).unwrap();
+        let balls: Vec<u32> =
+            js.clone().map(|j| is.clone().filter(|i| apart(*i, j) <= own[*i]).count() as u32).collect();
+        assert_eq!(found.balls, balls);
+        let recalled: Vec<bool> = is.clone().map(|i| js.clone().any(|j| apart(i, j) <= theirs[j])).collect();
+        let covered: Vec<bool> = is.map(|i| js.clone().any(|j| apart(i, j) <= own[i])).collect();
+        assert_eq!((found.recalled, found.covered), (recalled, covered));
     }
 
     #[test]

@@ -3,13 +3,11 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{FEWEST, FEWEST_FOR_PROBE, Figures, Measure, Settings};
-use crate::authenticity::authentic;
+use super::{FEWEST, FEWEST_FOR_PROBE, Figures, Measure, Settings, units, wanted};
 use crate::detectability::detectability_value;
 use crate::features::{FeatureError, Features};
 use crate::frechet::{Gaussian, frechet};
-use crate::kid::kid_value;
-use crate::prdc::indicators;
+use crate::pairs::{Pairs, pairs};
 use crate::rng::{Purpose, stream};
 use crate::vendi::vendi_value;
 
@@ -79,17 +77,16 @@ fn halving(a: &Features, b: &Features, seed: u64, index: u64) -> [Vec<usize>; 3]
 /// The measures that the images of both sides carry.
 fn figures(real: &Features, other: &Features, settings: &Settings) -> Result<Figures, FeatureError> {
     let mut figures = Figures::default();
-    let units = real.by_unit().len().min(other.by_unit().len());
+    let units = units(real, other);
     if units >= FEWEST {
         figures[Measure::Frechet] = Some(frechet(&Gaussian::of(real)?, &Gaussian::of(other)?)?);
-        figures[Measure::Kid] = Some(kid_value(real, other)?);
-        let authentic = authentic(real, other)?;
-        let share = authentic.iter().filter(|a| **a).count() as f64 / authentic.len() as f64;
-        figures[Measure::Authenticity] = Some(share);
         figures[Measure::Vendi] = Some(vendi_value(other)?);
     }
-    if real.len().min(other.len()) >= settings.fewest_for_balls() {
-        let prdc = indicators(real, other, settings.k)?.measures();
+    let Pairs { kernel, authentic, indicators } = pairs(real, other, wanted(real, other, settings))?;
+    figures[Measure::Kid] = kernel.map(|kernel| kernel.value());
+    figures[Measure::Authenticity] =
+        authentic.map(|authentic| authentic.iter().filter(|a| **a).count() as f64 / authentic.len() as f64);
+    if let Some(prdc) = indicators.map(|indicators| indicators.measures()) {
         figures[Measure::Precision] = Some(prdc.precision);
         figures[Measure::Recall] = Some(prdc.recall);
         figures[Measure::Density] = Some(prdc.density);

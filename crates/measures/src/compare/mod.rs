@@ -9,14 +9,13 @@ use serde::{Deserialize, Serialize};
 pub use self::equal::EqualCount;
 pub(crate) use self::equal::halvings;
 pub use self::measure::{Measure, Measures};
-use crate::authenticity::authentic;
 use crate::detectability::detectability;
 use crate::estimate::{Estimate, Resampling, Units, distance_estimate, mean_estimate};
 use crate::features::{FeatureError, Features};
 use crate::frechet::{Gaussian, frechet};
 use crate::infinite::frechet_infinite;
-use crate::kid::kid;
-use crate::prdc::indicators;
+use crate::pairs::{Pairs, Wanted, pairs};
+use crate::prdc::Indicators;
 use crate::rng::{Purpose, stream};
 use crate::vendi::vendi;
 
@@ -148,14 +147,14 @@ fn compare_all(
     let frechet_infinite = frechet_infinite(real, synthetic, settings.seed)?;
     if units(real, synthetic) >= FEWEST {
         measures[Measure::Frechet] = Some(frechet_estimate(real, synthetic, settings)?);
-        measures[Measure::Kid] = Some(kid(real, synthetic)?);
-        let shares = shares(&authentic(real, synthetic)?);
-        measures[Measure::Authenticity] =
-            Some(mean_estimate(&shares, &Units::of(synthetic), settings.resampling()));
         measures[Measure::Vendi] = Some(vendi(synthetic)?);
     }
-    if real.len().min(synthetic.len()) >= settings.fewest_for_balls() {
-        balls(real, synthetic, settings, &mut measures)?;
+    let Pairs { kernel, authentic, indicators } = pairs(real, synthetic, wanted(real, synthetic, settings))?;
+    measures[Measure::Kid] = kernel.map(|kernel| kernel.estimate());
+    measures[Measure::Authenticity] = authentic
+        .map(|authentic| mean_estimate(&shares(&authentic), &Units::of(synthetic), settings.resampling()));
+    if let Some(indicators) = indicators {
+        balls(&indicators, [real, synthetic], settings, &mut measures);
     }
     if units(real, synthetic) >= FEWEST_FOR_PROBE {
         measures[Measure::Detectability] = Some(detectability(real, synthetic, settings.seed)?);
@@ -194,15 +193,16 @@ fn frechet_estimate(a: &Features, b: &Features, settings: &Settings) -> Result<E
     Ok(distance_estimate(value, &resampled, a.len().min(b.len())))
 }
 
+/// What the images of both sides carry of what needs all pairs.
+fn wanted(real: &Features, synthetic: &Features, settings: &Settings) -> Wanted {
+    let distances = units(real, synthetic) >= FEWEST;
+    let balls = real.len().min(synthetic.len()) >= settings.fewest_for_balls();
+    Wanted { kernel: distances, authenticity: distances, balls: balls.then_some(settings.k) }
+}
+
 /// Precision, recall, density and coverage with their intervals.
-fn balls(
-    a: &Features,
-    b: &Features,
-    settings: &Settings,
-    into: &mut Measures<Estimate>,
-) -> Result<(), FeatureError> {
-    let of = indicators(a, b, settings.k)?;
-    let (real, synthetic) = (Units::of(a), Units::of(b));
+fn balls(of: &Indicators, sets: [&Features; 2], settings: &Settings, into: &mut Measures<Estimate>) {
+    let [real, synthetic] = sets.map(Units::of);
     let inside: Vec<bool> = of.balls.iter().map(|b| *b > 0).collect();
     let density: Vec<f64> = of.balls.iter().map(|b| f64::from(*b) / of.k as f64).collect();
     let mean = |values: &[f64], units| Some(mean_estimate(values, units, settings.resampling()));
@@ -210,7 +210,6 @@ fn balls(
     into[Measure::Recall] = mean(&shares(&of.recalled), &real);
     into[Measure::Density] = mean(&density, &synthetic);
     into[Measure::Coverage] = mean(&shares(&of.covered), &real);
-    Ok(())
 }
 
 fn shares(of: &[bool]) -> Vec<f64> {
