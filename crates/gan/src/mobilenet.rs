@@ -8,8 +8,8 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::error::Result;
-use crate::ops::Window;
-use crate::pretrained::{Conv, DEVIATION, MEAN, SIDE, Weights, means, read};
+use crate::ops::{Activation, Frozen, Window};
+use crate::pretrained::{DEVIATION, MEAN, SIDE, Weights, means, read};
 
 /// Features an image.
 pub const WIDTH: usize = 1280;
@@ -31,17 +31,15 @@ const THIN: usize = STAGES[STAGES.len() - 1][1];
 const FINE: [usize; 3] = [7, 11, 14];
 /// Numbers of [`MobileNet::fine`].
 pub const FINE_WIDTH: usize = 6 * (32 + 64 + 96);
-/// Where activations end (ReLU6).
-const TOP: f32 = 6.0;
 const POINT: Window = Window::new(1, 0);
 
 /// The network without its classifier.
 #[derive(Debug)]
 pub struct MobileNet {
-    stem: Conv,
-    grey: Conv,
+    stem: Frozen,
+    grey: Frozen,
     blocks: Vec<Block>,
-    last: Conv,
+    last: Frozen,
     hash: String,
     device: Device,
 }
@@ -49,9 +47,9 @@ pub struct MobileNet {
 /// An inverted residual with a linear bottleneck.
 #[derive(Debug)]
 struct Block {
-    expand: Option<Conv>,
-    depthwise: Conv,
-    project: Conv,
+    expand: Option<Frozen>,
+    depthwise: Frozen,
+    project: Frozen,
     window: Window,
     residual: bool,
 }
@@ -131,8 +129,8 @@ pub(crate) fn bottlenecks() -> Vec<([usize; 2], [usize; 2])> {
 }
 
 /// Convolution, then ReLU6.
-fn bounded(conv: &Conv, x: Tensor<4>, window: Window) -> Tensor<4> {
-    conv.forward(x, window, 0.0).clamp_max(TOP)
+fn bounded(conv: &Frozen, x: Tensor<4>, window: Window) -> Tensor<4> {
+    conv.convolve(x, window, Activation::RELU6)
 }
 
 impl Block {
@@ -160,7 +158,8 @@ impl Block {
     /// `[b, in, h, w]` to `[b, out, h / stride, w / stride]`.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let wide = self.widen(x.clone());
-        let y = self.project.forward(bounded(&self.depthwise, wide, self.window), POINT, 1.0);
+        let y =
+            self.project.convolve(bounded(&self.depthwise, wide, self.window), POINT, Activation::Identity);
         if self.residual { x + y } else { y }
     }
 
@@ -175,7 +174,7 @@ impl Block {
 
 /// The first convolution for a grey channel in 0..1 and one of ones: the normalisation and the three channels fold into
 /// both. The ones say where the image is, since beyond its edge there are zeros *after* normalisation.
-fn grey_stem(weights: &Weights) -> Result<Conv> {
+fn grey_stem(weights: &Weights) -> Result<Frozen> {
     let weight = weights.values("features.0.0.weight", &[STEM, 3, 3, 3])?;
     let bias = weights.values("features.0.0.bias", &[STEM])?;
     let mut folded = vec![0.0; STEM * 2 * 9];
@@ -218,11 +217,11 @@ mod tests {
         let (pixels, rgb) = grey_and_rgb(&device);
         let fine = net.fine(pixels);
         assert_eq!(fine.len(), FINE_WIDTH);
-        assert!(fine.iter().all(|v| (0.0..=TOP).contains(v)));
+        assert!(fine.iter().all(|v| (0.0..=6.0).contains(v)));
         let before =
             net.blocks[..13].iter().fold(bounded(&net.stem, rgb, Window::new(2, 1)), |x, b| b.forward(x));
         let last = means(net.blocks[13].widen(before));
-        assert!(apart(&fine[FINE_WIDTH - last.len()..], &last) < 1e-4 * TOP);
+        assert!(apart(&fine[FINE_WIDTH - last.len()..], &last) < 6e-4);
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::ops::{Window, convolution_bias_relu};
+use crate::ops::Frozen;
 
 /// Mean of the channels in the images that the networks were trained on.
 pub const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -16,20 +16,6 @@ pub const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 pub const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 /// Side of the images they were trained on; features of other sizes are not comparable.
 pub const SIDE: usize = 224;
-
-/// A convolution with bias.
-#[derive(Clone, Debug)]
-pub(crate) struct Conv {
-    weight: Tensor<4>,
-    bias: Tensor<1>,
-}
-
-impl Conv {
-    /// `[b, in, h, w]` to `[b, out, h', w']`, then leaky ReLU of the slope: 0 is ReLU, 1 nothing.
-    pub(crate) fn forward(&self, x: Tensor<4>, window: Window, slope: f32) -> Tensor<4> {
-        convolution_bias_relu(x, self.weight.clone(), self.bias.clone(), window, slope)
-    }
-}
 
 /// The bytes of a weights file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
@@ -79,16 +65,15 @@ impl<'a> Weights<'a> {
     }
 
     /// `NAME.weight` of the shape and `NAME.bias`.
-    pub(crate) fn conv(&self, name: &str, shape: [usize; 4]) -> Result<Conv> {
+    pub(crate) fn conv(&self, name: &str, shape: [usize; 4]) -> Result<Frozen> {
         let weight = self.values(&format!("{name}.weight"), &shape)?;
         let bias = self.values(&format!("{name}.bias"), &shape[..1])?;
         Ok(self.conv_of(weight, bias, shape))
     }
 
     /// A convolution of values at hand.
-    pub(crate) fn conv_of(&self, weight: Vec<f32>, bias: Vec<f32>, shape: [usize; 4]) -> Conv {
-        let weight = Tensor::from_data(TensorData::new(weight, shape), self.device);
-        Conv { weight, bias: Tensor::from_data(TensorData::new(bias, [shape[0]]), self.device) }
+    pub(crate) fn conv_of(&self, weight: Vec<f32>, bias: Vec<f32>, shape: [usize; 4]) -> Frozen {
+        Frozen::new(weight, shape, bias, self.device)
     }
 
     /// The values of a tensor of this shape; the error names it.
@@ -127,6 +112,8 @@ pub(crate) fn means(maps: Tensor<4>) -> Vec<f32> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use burn::tensor::TensorData;
+
     use super::*;
 
     /// A file of the shared weights, or nothing, said, where it is not there.

@@ -9,8 +9,8 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::error::Result;
-use crate::ops::{Precision, Window, max_pool};
-use crate::pretrained::{Conv, DEVIATION, MEAN, SIDE, Weights, means, read};
+use crate::ops::{Activation, Frozen, Precision, Window, max_pool};
+use crate::pretrained::{DEVIATION, MEAN, SIDE, Weights, means, read};
 
 /// Features an image.
 pub const WIDTH: usize = 512;
@@ -33,8 +33,8 @@ pub(crate) const POOLED: [usize; 3] = [3, 6, 9];
 /// The network without its classifier.
 #[derive(Debug)]
 pub struct SqueezeNet {
-    stem: Conv,
-    grey: Conv,
+    stem: Frozen,
+    grey: Frozen,
     fires: Vec<Fire>,
     hash: String,
     device: Device,
@@ -44,9 +44,9 @@ pub struct SqueezeNet {
 #[derive(Debug)]
 struct Fire {
     pooled: bool,
-    squeeze: Conv,
-    narrow: Conv,
-    wide: Conv,
+    squeeze: Frozen,
+    narrow: Frozen,
+    wide: Frozen,
 }
 
 impl SqueezeNet {
@@ -72,18 +72,20 @@ impl SqueezeNet {
     /// Features of one grey image of [`SIDE`] x [`SIDE`] values in 0..1, row by row: [`WIDTH`] numbers.
     pub fn features(&self, pixels: Vec<f32>) -> Vec<f32> {
         let image = Tensor::<4>::from_data(TensorData::new(pixels, [1, 1, SIDE, SIDE]), &self.device);
-        means(self.levels(self.grey.forward(image, STEM, 0.0), Precision::F32).pop().expect("there are four"))
+        means(
+            self.levels(self.grey.convolve(image, STEM, RELU), Precision::F32).pop().expect("there are four"),
+        )
     }
 
     /// Normalised RGB `[b, 3, h, w]` to the last fire module's output `[b, 512, h', w']`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        self.levels(self.stem.forward(images, STEM, 0.0), Precision::F32).pop().expect("there are four")
+        self.levels(self.stem.convolve(images, STEM, RELU), Precision::F32).pop().expect("there are four")
     }
 
     /// Grey images `[b, 1, h, w]` in -1..1 to the maps before each pooling and at the end: 64, 128, 256 and 512
     /// channels.
     pub fn pyramid(&self, images: Tensor<4>, precision: Precision) -> Vec<Tensor<4>> {
-        self.levels(self.grey.forward((images + 1.0) * 0.5, STEM.precision(precision), 0.0), precision)
+        self.levels(self.grey.convolve((images + 1.0) * 0.5, STEM.precision(precision), RELU), precision)
     }
 
     fn levels(&self, stem: Tensor<4>, precision: Precision) -> Vec<Tensor<4>> {
@@ -101,6 +103,7 @@ impl SqueezeNet {
     }
 }
 
+const RELU: Activation = Activation::RELU;
 /// How the first convolution moves.
 const STEM: Window = Window::new(2, 0);
 
@@ -118,13 +121,13 @@ impl Fire {
     /// `[b, in, h, w]` to `[b, narrow + wide, h, w]`.
     fn forward(&self, x: Tensor<4>, precision: Precision) -> Tensor<4> {
         let [point, same] = [Window::new(1, 0), Window::new(1, 1)].map(|window| window.precision(precision));
-        let x = self.squeeze.forward(x, point, 0.0);
-        Tensor::cat(vec![self.narrow.forward(x.clone(), point, 0.0), self.wide.forward(x, same, 0.0)], 1)
+        let x = self.squeeze.convolve(x, point, RELU);
+        Tensor::cat(vec![self.narrow.convolve(x.clone(), point, RELU), self.wide.convolve(x, same, RELU)], 1)
     }
 }
 
 /// The first convolution for one grey channel in 0..1.
-fn grey_stem(weights: &Weights) -> Result<Conv> {
+fn grey_stem(weights: &Weights) -> Result<Frozen> {
     let outputs = WIDTH / 8;
     let weight = weights.values("features.0.weight", &[outputs, 3, 3, 3])?;
     let mut bias = weights.values("features.0.bias", &[outputs])?;
@@ -183,7 +186,7 @@ pub(crate) mod tests {
         let bytes = std::fs::read(&weights).unwrap();
         let file = Weights::new(&weights, &bytes, "SqueezeNet 1.1", &device).unwrap();
         let classifier = file.conv("classifier.1", [1000, WIDTH, 1, 1]).unwrap();
-        let scores = means(classifier.forward(net.forward(images), Window::new(1, 0), 0.0));
+        let scores = means(classifier.convolve(net.forward(images), Window::new(1, 0), RELU));
         let error = apart(&scores, &npy(&logits));
         println!("largest difference {error:e}");
         // PyTorch itself differs from the reference by 1.3e-4: sums of 4,608 products in another order.

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::depthwise;
+use crate::finish::{at_most, leaky_relu};
 use crate::gather::Source;
 use crate::level::Mode;
 use crate::product::{Layout, product};
@@ -82,6 +83,47 @@ pub enum Activation {
     Identity,
     /// `x` where `x > 0`, else `slope * x`; a slope of 0 is ReLU.
     LeakyRelu(f32),
+    /// `x` within 0 and this; up to 6 it is ReLU6.
+    Clipped(f32),
+}
+
+impl Activation {
+    /// The larger of `x` and 0.
+    pub const RELU: Self = Self::LeakyRelu(0.0);
+    /// `x` within 0 and 6.
+    pub const RELU6: Self = Self::Clipped(6.0);
+
+    /// Of a number; NaN stays.
+    #[inline(always)]
+    pub(crate) fn of(self, x: f32) -> f32 {
+        match self {
+            Self::Identity => x,
+            Self::LeakyRelu(slope) => leaky_relu(x, slope),
+            Self::Clipped(top) => at_most(leaky_relu(x, 0.0), top),
+        }
+    }
+
+    /// The derivative where the activation gave `y`.
+    #[inline(always)]
+    pub(crate) fn slope(self, y: f32) -> f32 {
+        match self {
+            Self::Identity => 1.0,
+            Self::LeakyRelu(slope) => {
+                if y <= 0.0 {
+                    slope
+                } else {
+                    1.0
+                }
+            }
+            Self::Clipped(top) => {
+                if y <= 0.0 || y >= top {
+                    0.0
+                } else {
+                    1.0
+                }
+            }
+        }
+    }
 }
 
 /// What follows the sums of an output: `activation(sum + bias[channel])`.

@@ -63,8 +63,12 @@ impl Out<'_> {
                     if let Some(bias) = self.bias {
                         value = value.add(V::splat(bias.as_ptr().add(index)));
                     }
-                    if let Activation::LeakyRelu(slope) = self.activation {
-                        value = value.leaky_relu(V::splat(&raw const slope));
+                    match self.activation {
+                        Activation::Identity => {}
+                        Activation::LeakyRelu(slope) => value = value.leaky_relu(V::splat(&raw const slope)),
+                        Activation::Clipped(top) => {
+                            value = value.leaky_relu(V::zero()).at_most(V::splat(&raw const top));
+                        }
                     }
                     value.store(self.y.start.add(self.first + index * self.stride + vector * V::WIDTH));
                 }
@@ -75,15 +79,15 @@ impl Out<'_> {
 
 /// Adds the bias of `channel` and applies the activation.
 pub(crate) fn finish(epilogue: Epilogue<'_>, channel: usize, sums: &mut [f32]) {
-    let bias = epilogue.bias.map(|bias| bias[channel]);
-    match (bias, epilogue.activation) {
-        (None, Activation::Identity) => {}
-        (Some(bias), Activation::Identity) => sums.iter_mut().for_each(|sum| *sum += bias),
-        (None, Activation::LeakyRelu(slope)) => {
-            sums.iter_mut().for_each(|sum| *sum = leaky_relu(*sum, slope));
+    let bias = epilogue.bias.map_or(0.0, |bias| bias[channel]);
+    match epilogue.activation {
+        Activation::Identity if epilogue.bias.is_none() => {}
+        Activation::Identity => sums.iter_mut().for_each(|sum| *sum += bias),
+        activation @ Activation::LeakyRelu(_) => {
+            sums.iter_mut().for_each(|sum| *sum = activation.of(*sum + bias))
         }
-        (Some(bias), Activation::LeakyRelu(slope)) => {
-            sums.iter_mut().for_each(|sum| *sum = leaky_relu(*sum + bias, slope));
+        activation @ Activation::Clipped(_) => {
+            sums.iter_mut().for_each(|sum| *sum = activation.of(*sum + bias))
         }
     }
 }
@@ -91,6 +95,11 @@ pub(crate) fn finish(epilogue: Epilogue<'_>, channel: usize, sums: &mut [f32]) {
 /// `x` where it is positive or NaN, else `slope * x`.
 pub(crate) fn leaky_relu(x: f32, slope: f32) -> f32 {
     if x <= 0.0 { slope * x } else { x }
+}
+
+/// `x`, or `top` where it is above; NaN stays.
+pub(crate) fn at_most(x: f32, top: f32) -> f32 {
+    if x > top { top } else { x }
 }
 
 /// The sum of `values`, in sixteen strands.

@@ -29,6 +29,8 @@ pub(crate) trait Lanes: Copy {
     unsafe fn mul(self, a: Self) -> Self;
     /// A lane where it is positive or NaN, else the lane times `slope`'s.
     unsafe fn leaky_relu(self, slope: Self) -> Self;
+    /// A lane, or `top`'s where it is above; NaN stays.
+    unsafe fn at_most(self, top: Self) -> Self;
 
     /// `sums[r][v] += left[r][k * step] * right[k * stride][v]` for each `k` in order.
     ///
@@ -132,6 +134,10 @@ impl Lanes for Plain {
     unsafe fn leaky_relu(self, slope: Self) -> Self {
         Plain(std::array::from_fn(|i| crate::finish::leaky_relu(self.0[i], slope.0[i])))
     }
+    #[inline(always)]
+    unsafe fn at_most(self, top: Self) -> Self {
+        Plain(std::array::from_fn(|i| crate::finish::at_most(self.0[i], top.0[i])))
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -146,7 +152,7 @@ mod x86 {
     /// The methods are one instruction each; the trait's contract is theirs.
     macro_rules! lanes {
         ($(#[$doc:meta])* $name:ident, $vector:ty, $width:literal, $zero:ident, $load:ident, $store:ident,
-         |$from:ident| $splat:expr, |$sum:ident, $a:ident, $b:ident| $product:expr, [$add:ident, $sub:ident, $mul:ident],
+         |$from:ident| $splat:expr, |$sum:ident, $a:ident, $b:ident| $product:expr, [$add:ident, $sub:ident, $mul:ident, $min:ident],
          |$x:ident, $slope:ident| $leaky:expr $(, $add_products:ident)?) => {
             $(#[$doc])*
             #[derive(Clone, Copy)]
@@ -202,6 +208,11 @@ mod x86 {
                     // SAFETY: the trait's: as `zero`.
                     unsafe { $name($leaky) }
                 }
+                #[inline(always)]
+                unsafe fn at_most(self, top: Self) -> Self {
+                    // SAFETY: the trait's: as `zero`. Of a pair with NaN it gives the second.
+                    unsafe { $name($min(top.0, self.0)) }
+                }
                 $(
                     #[inline(always)]
                     unsafe fn add_products<const M: usize, const N: usize>(
@@ -222,7 +233,7 @@ mod x86 {
         /// Eight lanes: AVX2 and FMA.
         Avx2, __m256, 8, _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps,
         |from| _mm256_set1_ps(from.read_unaligned()), |sum, a, b| _mm256_fmadd_ps(a, b, sum),
-        [_mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps],
+        [_mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_min_ps],
         |x, slope| {
             let low = _mm256_cmp_ps::<_CMP_LE_OQ>(x, _mm256_setzero_ps());
             _mm256_blendv_ps(x, _mm256_mul_ps(x, slope), low)
@@ -233,7 +244,7 @@ mod x86 {
         /// Sixteen lanes: AVX-512 F.
         Avx512, __m512, 16, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps,
         |from| _mm512_set1_ps(from.read_unaligned()), |sum, a, b| _mm512_fmadd_ps(a, b, sum),
-        [_mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps],
+        [_mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_min_ps],
         |x, slope| {
             let low = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(x, _mm512_setzero_ps());
             _mm512_mask_mul_ps(x, low, x, slope)
@@ -247,7 +258,7 @@ mod x86 {
             let [a, b] = std::mem::transmute::<[__m512; 2], [__m512bh; 2]>([a, b]);
             _mm512_dpbf16_ps(sum, a, b)
         },
-        [_mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps],
+        [_mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_min_ps],
         |x, slope| {
             let low = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(x, _mm512_setzero_ps());
             _mm512_mask_mul_ps(x, low, x, slope)

@@ -113,6 +113,18 @@ fn gathered(runs: &[Run], planes: Planes<'_>) -> [f32; GATHER] {
 }
 
 fn plain_channels(runs: &[Run], planes: Planes<'_>, (to, stride): (&mut [f32], usize)) {
+    // Most vectors of kernels of one pixel: sixteen neighbours.
+    if let [Run { lanes: u16::MAX, base }] = *runs
+        && planes.step == 1
+    {
+        let first = (base + planes.first as isize) as usize;
+        for index in 0..planes.count {
+            let from: &[f32; GATHER] =
+                planes.data[first + index * planes.stride..].first_chunk().expect("checked");
+            *to[index * stride..].first_chunk_mut().expect("checked") = *from;
+        }
+        return;
+    }
     for index in 0..planes.count {
         to[index * stride..][..GATHER].copy_from_slice(&gathered(runs, planes.plane(index)));
     }

@@ -119,6 +119,7 @@ impl Gather for Balls<'_> {
             let (length, radius) = (columns.lengths()[j], theirs.scaled[place]);
             let range = |i: usize| self.slack.range(rows.lengths()[i] + length, products[i]);
             let (mut inside, mut open) = (0, false);
+            #[expect(clippy::needless_range_loop, reason = "slices of one length, side by side in vectors")]
             for i in 0..rows.len() {
                 let [least, most] = range(i);
                 let [held, holds] = [most <= radii[i], most <= radius];

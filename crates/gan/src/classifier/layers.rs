@@ -3,17 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use crate::ops::{Window, convolution_bias_relu};
+use crate::ops::{Activation, Window, convolution_bias_activation};
 use crate::parameters::Init;
-
-/// What follows a convolution and its bias.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Then {
-    Nothing,
-    Relu,
-    /// ReLU, at most 6.
-    Relu6,
-}
 
 /// A convolution as torchvision knows it.
 pub(super) struct Spec {
@@ -24,7 +15,7 @@ pub(super) struct Spec {
     /// `[out, in / groups, k, k]`
     pub(super) shape: [usize; 4],
     pub(super) window: Window,
-    pub(super) then: Then,
+    pub(super) activation: Activation,
 }
 
 impl Spec {
@@ -35,7 +26,7 @@ impl Spec {
         [kernel, stride, padding]: [usize; 3],
     ) -> Self {
         let shape = [outputs, inputs, kernel, kernel];
-        Self { name, norm: None, shape, window: Window::new(stride, padding), then: Then::Relu }
+        Self { name, norm: None, shape, window: Window::new(stride, padding), activation: Activation::RELU }
     }
 
     /// The same before batch normalisation.
@@ -43,9 +34,9 @@ impl Spec {
         Self { norm: Some(norm), ..self }
     }
 
-    /// The same with something else behind it.
-    pub(super) fn then(self, then: Then) -> Self {
-        Self { then, ..self }
+    /// The same with another activation.
+    pub(super) fn then(self, activation: Activation) -> Self {
+        Self { activation, ..self }
     }
 
     /// The same, a channel at a time.
@@ -64,7 +55,7 @@ pub(super) struct Layer {
     #[module(skip)]
     window: Window,
     #[module(skip)]
-    then: Then,
+    activation: Activation,
 }
 
 impl Layer {
@@ -74,15 +65,13 @@ impl Layer {
             weight: init.he(spec.shape, inputs),
             bias: init.zeros([spec.shape[0]]),
             window: spec.window,
-            then: spec.then,
+            activation: spec.activation,
         }
     }
 
     /// `[b, in, h, w]` to `[b, out, h', w']`.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let slope = if self.then == Then::Nothing { 1.0 } else { 0.0 };
-        let y = convolution_bias_relu(x, self.weight.val(), self.bias.val(), self.window, slope);
-        if self.then == Then::Relu6 { y.clamp_max(6.0) } else { y }
+        convolution_bias_activation(x, self.weight.val(), self.bias.val(), self.window, self.activation)
     }
 }
 

@@ -2,12 +2,13 @@
 
 use burn::tensor::Tensor;
 
-use super::layers::{Spec, Then, Walk};
+use super::layers::{Spec, Walk};
 use crate::mobilenet::bottlenecks;
+use crate::ops::Activation;
 
 pub(super) fn specs() -> Vec<Spec> {
     let six = |name: String, norm: String, channels, window| {
-        Spec::new(name, channels, window).normed(norm).then(Then::Relu6)
+        Spec::new(name, channels, window).normed(norm).then(Activation::RELU6)
     };
     let mut specs = vec![six("features.0.0".into(), "features.0.1".into(), [3, 32], [3, 2, 1])];
     for (at, ([inputs, outputs], [expansion, stride])) in bottlenecks().into_iter().enumerate() {
@@ -21,7 +22,7 @@ pub(super) fn specs() -> Vec<Spec> {
         let deep = six(name(format!("{part}.0")), name(format!("{part}.1")), [wide, wide], [3, stride, 1]);
         specs.push(deep.depthwise());
         let thin = Spec::new(name((part + 1).to_string()), [wide, outputs], [1, 1, 0]);
-        specs.push(thin.normed(name((part + 2).to_string())).then(Then::Nothing));
+        specs.push(thin.normed(name((part + 2).to_string())).then(Activation::Identity));
     }
     specs.push(six("features.18.0".into(), "features.18.1".into(), [320, 1280], [1, 1, 0]));
     specs

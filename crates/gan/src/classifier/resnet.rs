@@ -5,7 +5,8 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 
-use super::layers::{Spec, Then, Walk};
+use super::layers::{Spec, Walk};
+use crate::ops::Activation;
 
 /// Blocks a stage.
 pub(super) const EIGHTEEN: [usize; 4] = [2, 2, 2, 2];
@@ -31,10 +32,10 @@ pub(super) fn specs(blocks: [usize; 4]) -> Vec<Spec> {
                 Spec::new(name(&format!("conv{part}")), [inputs, outputs], [3, stride, 1]).normed(norm)
             };
             specs.push(conv("1", inputs, stride));
-            specs.push(conv("2", outputs, 1).then(Then::Nothing));
+            specs.push(conv("2", outputs, 1).then(Activation::Identity));
             if halves(stage, block) {
                 let carried = Spec::new(name("downsample.0"), [inputs, outputs], [1, 2, 0]);
-                specs.push(carried.normed(name("downsample.1")).then(Then::Nothing));
+                specs.push(carried.normed(name("downsample.1")).then(Activation::Identity));
             }
         }
     }

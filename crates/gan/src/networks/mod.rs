@@ -9,7 +9,7 @@ pub mod residual;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use crate::ops::{Precision, Window, convolution_bias_relu, transposed_convolution};
+use crate::ops::{Activation, Precision, Window, convolution_bias_activation, transposed_convolution};
 use crate::parameters::Init;
 
 /// A trained generator of any game.
@@ -107,12 +107,18 @@ impl Conv {
 
     /// `[b, in, h, w]` to `[b, out, h', w']`: leaky ReLU of slope 1 leaves things as they are.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        convolution_bias_relu(x, self.weight.val(), self.bias.val(), self.window, 1.0)
+        convolution_bias_activation(x, self.weight.val(), self.bias.val(), self.window, Activation::Identity)
     }
 
     /// The same, then leaky ReLU.
     pub fn leaky(&self, x: Tensor<4>) -> Tensor<4> {
-        convolution_bias_relu(x, self.weight.val(), self.bias.val(), self.window, SLOPE)
+        convolution_bias_activation(
+            x,
+            self.weight.val(),
+            self.bias.val(),
+            self.window,
+            Activation::LeakyRelu(SLOPE),
+        )
     }
 
     /// The transposed map without bias: a gradient at the output, `[b, out, h', w']`, to the one at the input,

@@ -1,16 +1,22 @@
 //! Convolutions, transposed ones, and convolutions that end in bias and leaky ReLU.
 
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
-use burn::tensor::Tensor;
 use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
-use doppelray_kernels::{Activation, Conv, Epilogue, Mode, pack_forward, pack_input_gradient, passes};
+use burn::tensor::{Device, Tensor, TensorData};
+use doppelray_kernels::{
+    Activation, Conv, Epilogue, Mode, PackedWeights, pack_forward, pack_input_gradient, passes,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{FITS, OFF_TAPE, channels, dims, ours, owned, slice, tensor};
@@ -108,21 +114,92 @@ pub fn transposed_convolution(
     conv_transpose2d(dy, weight, None, options)
 }
 
-/// Convolution, bias `[o]` and leaky ReLU of the given slope (0: ReLU) in one pass. Frozen weights and bias cost the
-/// backward pass nothing.
-pub fn convolution_bias_relu(
+/// Convolution, bias `[o]` and activation in one pass. Weights and bias off the tape cost the backward pass nothing; those
+/// that never change are better [`Frozen`].
+pub fn convolution_bias_activation(
     x: Tensor<4>,
     weight: Tensor<4>,
     bias: Tensor<1>,
     window: Window,
-    slope: f32,
+    activation: Activation,
 ) -> Tensor<4> {
     if ours(&x) {
         let [x, w, b] = [x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
-        return Tensor::from_dispatch(Dispatch::convolve_whole(x, w, b, window, slope));
+        return Tensor::from_dispatch(Dispatch::convolve_whole(x, w, b, window, activation));
     }
     let y = conv2d(x, weight, Some(bias), window.options());
-    burn::tensor::activation::leaky_relu(y, f64::from(slope))
+    match activation {
+        Activation::Identity => y,
+        Activation::LeakyRelu(slope) => burn::tensor::activation::leaky_relu(y, f64::from(slope)),
+        Activation::Clipped(top) => y.clamp(0.0, top),
+    }
+}
+
+/// A convolution's weights `[o, i / groups, k, k]` and bias `[o]` that never change: the CPU packs them once.
+#[derive(Clone, Debug)]
+pub struct Frozen {
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    values: Arc<Values>,
+}
+
+/// What the CPU reads.
+struct Values {
+    weight: Vec<f32>,
+    /// Outputs and the kernel's side.
+    sizes: [usize; 2],
+    bias: Vec<f32>,
+    /// For each way in which they were asked for.
+    packed: Mutex<Vec<(Window, Direction, Arc<PackedWeights>)>>,
+}
+
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Values").field("sizes", &self.sizes).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Forward,
+    Back,
+}
+
+impl Frozen {
+    /// Of so many values as the shape has, and a bias an output.
+    pub fn new(weight: Vec<f32>, shape: [usize; 4], bias: Vec<f32>, device: &Device) -> Self {
+        let values = Values { weight, sizes: [shape[0], shape[2]], bias, packed: Mutex::default() };
+        Self {
+            weight: Tensor::from_data(TensorData::new(values.weight.clone(), shape), device),
+            bias: Tensor::from_data(TensorData::new(values.bias.clone(), [shape[0]]), device),
+            values: Arc::new(values),
+        }
+    }
+
+    /// `[b, i, h, w]` to `[b, o, h', w']`, then bias and activation, as [`convolution_bias_activation`].
+    pub fn convolve(&self, x: Tensor<4>, window: Window, activation: Activation) -> Tensor<4> {
+        if ours(&x) {
+            let y = Dispatch::convolve_frozen(x.into_dispatch(), self.clone(), window, activation);
+            return Tensor::from_dispatch(y);
+        }
+        convolution_bias_activation(x, self.weight.clone(), self.bias.clone(), window, activation)
+    }
+
+    fn packed(&self, conv: &Conv, window: Window, direction: Direction) -> Arc<PackedWeights> {
+        let values = &self.values;
+        let mut packed = values.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = packed.iter().find(|(of, way, _)| (*of, *way) == (window, direction));
+        if let Some((.., weights)) = known {
+            return Arc::clone(weights);
+        }
+        let pack = match direction {
+            Direction::Forward => pack_forward,
+            Direction::Back => pack_input_gradient,
+        };
+        let weights = Arc::new(pack(conv, &values.weight, window.mode()).expect(FITS));
+        packed.push((window, direction, Arc::clone(&weights)));
+        weights
+    }
 }
 
 /// What the CPU does by its own kernels, and what autodiff makes of it.
@@ -131,19 +208,35 @@ pub(crate) trait Convolutions: Backend {
     /// `[b, i, h, w]` and `[o, i / groups, k, k]` to `[b, o, h', w']`.
     fn convolve(x: FloatTensor<Self>, w: FloatTensor<Self>, window: Window) -> FloatTensor<Self>;
 
-    /// The same, then bias and leaky ReLU.
+    /// The same, then bias and activation.
     fn convolve_whole(
         x: FloatTensor<Self>,
         w: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         window: Window,
-        slope: f32,
+        activation: Activation,
+    ) -> FloatTensor<Self>;
+
+    /// The same by weights and bias that never change.
+    fn convolve_frozen(
+        x: FloatTensor<Self>,
+        frozen: Frozen,
+        window: Window,
+        activation: Activation,
     ) -> FloatTensor<Self>;
 
     /// The transposed map, `[b, o, h', w']` to `[b, i, height, width]`.
     fn transposed(
         dy: FloatTensor<Self>,
         w: FloatTensor<Self>,
+        size: [usize; 2],
+        window: Window,
+    ) -> FloatTensor<Self>;
+
+    /// The same by weights that never change.
+    fn transposed_frozen(
+        dy: FloatTensor<Self>,
+        frozen: Frozen,
         size: [usize; 2],
         window: Window,
     ) -> FloatTensor<Self>;
@@ -156,11 +249,11 @@ pub(crate) trait Convolutions: Backend {
         window: Window,
     ) -> FloatTensor<Self>;
 
-    /// `dy` where `y` is positive, else `slope * dy`; and its sum for each channel.
+    /// The gradient by the argument of an activation that gave `y`, and its sum for each channel.
     fn masked_sums(
         y: FloatTensor<Self>,
         dy: FloatTensor<Self>,
-        slope: f32,
+        activation: Activation,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
@@ -176,12 +269,22 @@ fn forward(
     let bias = bias.map(|bias| bias.to_contiguous());
     let [outputs, _, kernel, _] = dims(&w);
     let conv = window.conv(dims(&x), [outputs, kernel]);
+    let weights = pack_forward(&conv, slice(&w), window.mode()).expect(FITS);
+    run(&conv, &x, &weights, Epilogue { bias: bias.as_ref().map(slice), activation })
+}
+
+fn run(conv: &Conv, x: &FlexTensor, weights: &PackedWeights, epilogue: Epilogue<'_>) -> FlexTensor {
     let [rows, cols] = conv.out_size().expect(FITS);
     let mut y = vec![0.0; conv.lens().expect(FITS)[2]];
-    let weights = pack_forward(&conv, slice(&w), window.mode()).expect(FITS);
-    let epilogue = Epilogue { bias: bias.as_ref().map(slice), activation };
-    doppelray_kernels::forward(&conv, slice(&x), &weights, epilogue, &mut y).expect(FITS);
-    tensor(y, [conv.batch, outputs, rows, cols])
+    doppelray_kernels::forward(conv, slice(x), weights, epilogue, &mut y).expect(FITS);
+    tensor(y, [conv.batch, conv.out_channels, rows, cols])
+}
+
+/// The gradient at the input from the one at the output.
+fn run_back(conv: &Conv, dy: &FlexTensor, weights: &PackedWeights) -> FlexTensor {
+    let mut dx = vec![0.0; conv.lens().expect(FITS)[0]];
+    doppelray_kernels::input_gradient(conv, slice(dy), weights, &mut dx).expect(FITS);
+    tensor(dx, [conv.batch, conv.in_channels, conv.height, conv.width])
 }
 
 impl Convolutions for Flex {
@@ -194,9 +297,21 @@ impl Convolutions for Flex {
         w: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         window: Window,
-        slope: f32,
+        activation: Activation,
     ) -> FloatTensor<Self> {
-        forward(x, w, window, Some(bias), Activation::LeakyRelu(slope))
+        forward(x, w, window, Some(bias), activation)
+    }
+
+    fn convolve_frozen(
+        x: FloatTensor<Self>,
+        frozen: Frozen,
+        window: Window,
+        activation: Activation,
+    ) -> FloatTensor<Self> {
+        let x = x.to_contiguous();
+        let conv = window.conv(dims(&x), frozen.values.sizes);
+        let weights = frozen.packed(&conv, window, Direction::Forward);
+        run(&conv, &x, &weights, Epilogue { bias: Some(&frozen.values.bias), activation })
     }
 
     fn transposed(
@@ -209,10 +324,20 @@ impl Convolutions for Flex {
         let [outputs, inputs, kernel, _] = dims(&w);
         let full = [dims(&dy)[0], inputs * window.groups, size[0], size[1]];
         let conv = window.conv(full, [outputs, kernel]);
-        let mut dx = vec![0.0; conv.lens().expect(FITS)[0]];
-        let weights = pack_input_gradient(&conv, slice(&w), window.mode()).expect(FITS);
-        doppelray_kernels::input_gradient(&conv, slice(&dy), &weights, &mut dx).expect(FITS);
-        tensor(dx, full)
+        run_back(&conv, &dy, &pack_input_gradient(&conv, slice(&w), window.mode()).expect(FITS))
+    }
+
+    fn transposed_frozen(
+        dy: FloatTensor<Self>,
+        frozen: Frozen,
+        size: [usize; 2],
+        window: Window,
+    ) -> FloatTensor<Self> {
+        let dy = dy.to_contiguous();
+        let Values { weight, sizes: [outputs, kernel], .. } = &*frozen.values;
+        let inputs = weight.len() / (outputs * kernel * kernel) * window.groups;
+        let conv = window.conv([dims(&dy)[0], inputs, size[0], size[1]], [*outputs, *kernel]);
+        run_back(&conv, &dy, &frozen.packed(&conv, window, Direction::Back))
     }
 
     fn weight_gradient(
@@ -232,11 +357,12 @@ impl Convolutions for Flex {
     fn masked_sums(
         y: FloatTensor<Self>,
         dy: FloatTensor<Self>,
-        slope: f32,
+        activation: Activation,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let y = y.to_contiguous();
         let (mut dx, shape) = owned(dy);
-        let sums = passes::leaky_relu_gradient_sums(channels(&y), slice(&y), slope, &mut dx).expect(FITS);
+        let sums =
+            passes::activation_gradient_sums(channels(&y), slice(&y), activation, &mut dx).expect(FITS);
         let count = sums.len();
         (tensor(dx, shape), tensor(sums, [count]))
     }
@@ -264,7 +390,7 @@ impl<B: Convolutions, C: CheckpointStrategy> Convolutions for Autodiff<B, C> {
         w: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         window: Window,
-        slope: f32,
+        activation: Activation,
     ) -> FloatTensor<Self> {
         match Whole.prepare::<C>([x.node(), w.node(), bias.node()]).compute_bound().stateful() {
             OpsKind::Tracked(mut prep) => {
@@ -272,12 +398,30 @@ impl<B: Convolutions, C: CheckpointStrategy> Convolutions for Autodiff<B, C> {
                 let w_kept = x.is_tracked().then(|| prep.checkpoint(&w));
                 let shapes = [x.shape().dims(), w.shape().dims()];
                 let bias = bias.into_primitive();
-                let y = B::convolve_whole(x.into_primitive(), w.into_primitive(), bias, window, slope);
-                prep.finish((Kept { x: x_kept, w: w_kept, shapes }, window, y.clone(), slope), y)
+                let y = B::convolve_whole(x.into_primitive(), w.into_primitive(), bias, window, activation);
+                prep.finish((Kept { x: x_kept, w: w_kept, shapes }, window, y.clone(), activation), y)
             }
             OpsKind::UnTracked(prep) => {
                 let [x, w, bias] = [x, w, bias].map(|tensor| tensor.into_primitive());
-                prep.finish(B::convolve_whole(x, w, bias, window, slope))
+                prep.finish(B::convolve_whole(x, w, bias, window, activation))
+            }
+        }
+    }
+
+    fn convolve_frozen(
+        x: FloatTensor<Self>,
+        frozen: Frozen,
+        window: Window,
+        activation: Activation,
+    ) -> FloatTensor<Self> {
+        match ByFrozen.prepare::<C>([x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let [_, _, height, width] = x.shape().dims();
+                let y = B::convolve_frozen(x.into_primitive(), frozen.clone(), window, activation);
+                prep.finish((frozen, [height, width], window, y.clone(), activation), y)
+            }
+            OpsKind::UnTracked(prep) => {
+                prep.finish(B::convolve_frozen(x.into_primitive(), frozen, window, activation))
             }
         }
     }
@@ -300,6 +444,10 @@ impl<B: Convolutions, C: CheckpointStrategy> Convolutions for Autodiff<B, C> {
         }
     }
 
+    fn transposed_frozen(_: FloatTensor<Self>, _: Frozen, _: [usize; 2], _: Window) -> FloatTensor<Self> {
+        unreachable!("{OFF_TAPE}")
+    }
+
     fn weight_gradient(_: FloatTensor<Self>, _: FloatTensor<Self>, _: usize, _: Window) -> FloatTensor<Self> {
         unreachable!("{OFF_TAPE}")
     }
@@ -307,7 +455,7 @@ impl<B: Convolutions, C: CheckpointStrategy> Convolutions for Autodiff<B, C> {
     fn masked_sums(
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
-        _: f32,
+        _: Activation,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         unreachable!("{OFF_TAPE}")
     }
@@ -365,17 +513,34 @@ impl<B: Convolutions> Backward<B, 2> for Convolve {
 struct Whole;
 
 impl<B: Convolutions> Backward<B, 3> for Whole {
-    /// With the output, whose signs are the activation's argument's.
-    type State = (Kept, Window, FloatTensor<B>, f32);
+    /// With the output, which tells the activation's slope.
+    type State = (Kept, Window, FloatTensor<B>, Activation);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
-        let (kept, window, y, slope) = ops.state;
-        let (dy, sums) = B::masked_sums(y, grads.consume::<B>(&ops.node), slope);
+        let (kept, window, y, activation) = ops.state;
+        let (dy, sums) = B::masked_sums(y, grads.consume::<B>(&ops.node), activation);
         let [dx, dw] = kept.gradients::<B>(dy, window, checkpointer);
         for (node, gradient) in ops.parents.into_iter().zip([dx, dw, Some(sums)]) {
             if let (Some(node), Some(gradient)) = (node, gradient) {
                 grads.register::<B>(node.id, gradient);
             }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ByFrozen;
+
+impl<B: Convolutions> Backward<B, 1> for ByFrozen {
+    /// With the argument's size and the output.
+    type State = (Frozen, [usize; 2], Window, FloatTensor<B>, Activation);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (frozen, size, window, y, activation) = ops.state;
+        let dy = grads.consume::<B>(&ops.node);
+        if let [Some(node)] = ops.parents {
+            let (dy, _) = B::masked_sums(y, dy, activation);
+            grads.register::<B>(node.id, B::transposed_frozen(dy, frozen, size, window));
         }
     }
 }
@@ -405,7 +570,7 @@ impl<B: Convolutions> Backward<B, 2> for Transposed {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{close, draw, same};
+    use super::super::tests::{close, double, draw, same};
     use super::*;
 
     #[test]
@@ -420,9 +585,9 @@ mod tests {
             same([dy, arguments[1].clone()], Vec::<Tensor<1>>::new(), |[dy, w], _| {
                 transposed_convolution(dy.clone(), w.clone(), [size; 2], window)
             });
-            for slope in [0.0, 0.2] {
+            for activation in [Activation::RELU, Activation::LeakyRelu(0.2), Activation::Clipped(0.7)] {
                 same(arguments.clone(), vec![draw([5], 3)], |[x, w], bias| {
-                    convolution_bias_relu(x.clone(), w.clone(), bias[0].clone(), window, slope)
+                    convolution_bias_activation(x.clone(), w.clone(), bias[0].clone(), window, activation)
                 });
             }
         }
@@ -432,25 +597,41 @@ mod tests {
     fn groups_of_channels_are_those_of_burn() {
         let window = Window::new(2, 1).groups(6);
         same([draw([2, 6, 9, 7], 0), draw([6, 1, 3, 3], 1)], vec![draw([6], 2)], |[x, w], bias| {
-            convolution_bias_relu(x.clone(), w.clone(), bias[0].clone(), window, 0.1)
+            let activation = Activation::LeakyRelu(0.1);
+            convolution_bias_activation(x.clone(), w.clone(), bias[0].clone(), window, activation)
         });
     }
 
     #[test]
-    fn frozen_weights_have_no_gradient_and_leave_the_arguments_as_it_was() {
-        let window = Window::new(1, 1);
-        let [w, bias] = [draw([5, 3, 3, 3], 1), draw([5, 1, 1, 1], 2)].map(Tensor::inner);
-        let x = draw([2, 3, 9, 9], 0).require_grad();
-        let run = |w: Tensor<4>, bias: Tensor<4>| {
-            let y = convolution_bias_relu(x.clone(), w.clone(), bias.clone().reshape([5]), window, 0.2);
-            let gradients = (y * draw([2, 5, 9, 9], 3)).sum().backward();
-            (x.grad(&gradients).unwrap(), w.grad(&gradients))
-        };
-        let (frozen, none) = run(w.clone(), bias.clone());
-        assert!(none.is_none());
-        let (free, some) = run(Tensor::from_inner(w).require_grad(), Tensor::from_inner(bias).require_grad());
-        assert!(some.is_some());
-        close(frozen, free);
+    fn frozen_weights_give_the_argument_the_gradient_that_free_ones_give_it() {
+        for (window, shape, activation) in [
+            (Window::new(1, 1), [5, 4, 3, 3], Activation::LeakyRelu(0.2)),
+            (Window::new(2, 1).groups(4), [4, 1, 3, 3], Activation::RELU6),
+            (Window::new(1, 0), [5, 4, 1, 1], Activation::Identity),
+        ] {
+            let (w, bias) = (draw(shape, 1), draw::<1>([shape[0]], 2));
+            let values = |data: TensorData| data.try_into_vec::<f32>().unwrap();
+            let device = Device::flex().autodiff();
+            let frozen = Frozen::new(values(w.to_data()), shape, values(bias.to_data()), &device);
+            // Of two sizes, by the same packed weights.
+            for side in [9, 6] {
+                let x = draw([2, 4, side, side], 0).require_grad();
+                let run = |convolve: &dyn Fn(Tensor<4>) -> Tensor<4>| {
+                    let y = convolve(x.clone());
+                    let gradients = (y.clone() * draw(y.dims(), 3)).sum().backward();
+                    (y.inner(), x.grad(&gradients).unwrap())
+                };
+                let (y, dx) = run(&|x| frozen.convolve(x, window, activation));
+                let (free_y, free_dx) =
+                    run(&|x| convolution_bias_activation(x, w.clone(), bias.clone(), window, activation));
+                close(y, free_y);
+                close(dx, free_dx);
+            }
+            assert_eq!(frozen.values.packed.lock().unwrap().len(), 2);
+            let wide = double(&draw([1, 4, 9, 9], 4));
+            let y = frozen.convolve(wide.clone(), window, activation);
+            assert_eq!(y.dtype(), burn::tensor::DType::F64);
+        }
     }
 
     #[test]

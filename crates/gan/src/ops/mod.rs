@@ -12,7 +12,10 @@ mod resampling;
 
 pub use activation::{glu, leaky_relu, leaky_relu_mask};
 pub use augmentation::augment;
-pub use convolution::{Precision, Window, convolution, convolution_bias_relu, transposed_convolution};
+pub use convolution::{
+    Frozen, Precision, Window, convolution, convolution_bias_activation, transposed_convolution,
+};
+pub use doppelray_kernels::Activation;
 pub use normalisation::{affine, normalise};
 pub use resampling::{max_pool, resize, upsample};
 

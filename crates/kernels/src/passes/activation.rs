@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{CHUNK, Channels, vectorised};
-use crate::conv::{ShapeError, check_len};
+use crate::conv::{Activation, ShapeError, check_len};
 
 /// `x` where it is positive, else `slope * x`, in place; NaN stays.
 pub fn leaky_relu(values: &mut [f32], slope: f32) {
@@ -35,15 +35,15 @@ pub fn leaky_relu_gradient(y: &[f32], slope: f32, dy: &mut [f32]) -> Result<(), 
     Ok(())
 }
 
-/// [`leaky_relu_gradient`], and what it leaves in `dy` summed over samples and pixels for each channel: the
-/// gradient by a bias. A channel's sum is in `f64`, over its planes in order.
+/// Turns `dy` into the gradient by the argument of an activation that gave `y`, in place; and sums what it leaves there
+/// over samples and pixels for each channel: the gradient by a bias. A channel's sum is in `f64`, over its planes in order.
 ///
 /// # Errors
 /// Where a slice's length is not the shape's.
-pub fn leaky_relu_gradient_sums(
+pub fn activation_gradient_sums(
     sizes: Channels,
     y: &[f32],
-    slope: f32,
+    activation: Activation,
     dy: &mut [f32],
 ) -> Result<Vec<f32>, ShapeError> {
     sizes.check("y", y.len())?;
@@ -58,8 +58,21 @@ pub fn leaky_relu_gradient_sums(
             vectorised(
                 #[inline(always)]
                 || {
-                    for (dy, &y) in dy.iter_mut().zip(y) {
-                        *dy *= if y <= 0.0 { slope } else { 1.0 };
+                    // Told apart before the loops, so that each is one of vectors.
+                    match activation {
+                        Activation::Identity => {}
+                        Activation::LeakyRelu(_) => scale(
+                            dy,
+                            y,
+                            #[inline(always)]
+                            |y| activation.slope(y),
+                        ),
+                        Activation::Clipped(_) => scale(
+                            dy,
+                            y,
+                            #[inline(always)]
+                            |y| activation.slope(y),
+                        ),
                     }
                     crate::finish::sum(dy)
                 },
@@ -68,4 +81,9 @@ pub fn leaky_relu_gradient_sums(
         .collect();
     let channel = |channel| sums.iter().skip(channel).step_by(sizes.channels).map(|&sum| f64::from(sum));
     Ok((0..sizes.channels).map(|index| channel(index).sum::<f64>() as f32).collect())
+}
+
+#[inline(always)]
+fn scale(dy: &mut [f32], y: &[f32], slope: impl Fn(f32) -> f32) {
+    dy.iter_mut().zip(y).for_each(|(dy, y)| *dy *= slope(*y));
 }

@@ -9,7 +9,7 @@ mod pool;
 mod resize;
 mod upsample;
 
-pub use activation::{leaky_relu, leaky_relu_gradient, leaky_relu_gradient_sums};
+pub use activation::{activation_gradient_sums, leaky_relu, leaky_relu_gradient};
 pub use adam::{AdamRule, AdamState, adam_step, follow};
 pub use augment::{Change, augment, augment_gradient};
 pub use glu::{glu, glu_gradient};

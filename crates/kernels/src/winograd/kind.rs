@@ -213,6 +213,7 @@ unsafe fn outputs<V: Lanes, const N: usize, const M: usize>(
                 match finish.activation {
                     Activation::Identity => value.store(to, lane),
                     Activation::LeakyRelu(slope) => value.leaky_relu(slope).store(to, lane),
+                    Activation::Clipped(top) => value.leaky_relu(0.0).at_most(top).store(to, lane),
                 }
             }
         }

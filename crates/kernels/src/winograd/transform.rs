@@ -58,6 +58,13 @@ impl<V: Lanes> Wide<V> {
         // SAFETY: as above.
         Wide(unsafe { self.0.leaky_relu(V::splat(&raw const slope)) })
     }
+
+    /// The number, or `top` where it is above; NaN stays.
+    #[inline(always)]
+    pub(super) fn at_most(self, top: f32) -> Self {
+        // SAFETY: as above.
+        Wide(unsafe { self.0.at_most(V::splat(&raw const top)) })
+    }
 }
 
 impl<V: Lanes> Add for Wide<V> {

@@ -92,22 +92,42 @@ proptest! {
 }
 
 #[test]
-fn bias_and_leaky_relu_follow_the_sums() {
-    let conv = Conv::same([2, 3, 5, 7], 10, 3);
-    let [x, w, y] = conv.lens().unwrap();
-    let (x, w, bias) = (numbers(x, 1), numbers(w, 2), numbers(10, 3));
-    for (mode, _) in modes() {
-        let packed = pack_forward(&conv, &w, mode).unwrap();
-        let run = |epilogue| {
+fn bias_and_activation_follow_the_sums() {
+    for conv in [
+        Conv::same([2, 3, 5, 7], 10, 3),
+        Conv { groups: 10, ..Conv::same([2, 10, 5, 7], 10, 3) },
+        Conv::same([2, 3, 5, 7], 10, 1),
+    ] {
+        let [x, w, y] = conv.lens().unwrap();
+        let (x, w, bias) = (numbers(x, 1), numbers(w, 2), numbers(10, 3));
+        for (mode, _) in modes() {
+            let packed = pack_forward(&conv, &w, mode).unwrap();
+            let run = |epilogue| {
+                let mut out = vec![0.0; y];
+                forward(&conv, &x, &packed, epilogue, &mut out).unwrap();
+                out
+            };
+            let plain = run(Epilogue::default());
+            let leaky = run(Epilogue { bias: Some(&bias), activation: Activation::LeakyRelu(0.2) });
+            let clipped = run(Epilogue { bias: Some(&bias), activation: Activation::Clipped(0.5) });
+            for (index, &plain) in plain.iter().enumerate() {
+                let sum = plain + bias[index / 35 % 10];
+                assert_eq!(leaky[index], if sum > 0.0 { sum } else { 0.2 * sum });
+                assert_eq!(clipped[index], sum.clamp(0.0, 0.5));
+            }
+            assert!(clipped.contains(&0.0) && clipped.contains(&0.5));
+            let mut x = x.clone();
+            x[17] = f32::NAN;
             let mut out = vec![0.0; y];
-            forward(&conv, &x, &packed, epilogue, &mut out).unwrap();
-            out
-        };
-        let plain = run(Epilogue::default());
-        let with = run(Epilogue { bias: Some(&bias), activation: Activation::LeakyRelu(0.2) });
-        for (index, (&plain, &with)) in plain.iter().zip(&with).enumerate() {
-            let sum = plain + bias[index / 35 % 10];
-            assert_eq!(with, if sum > 0.0 { sum } else { 0.2 * sum });
+            forward(
+                &conv,
+                &x,
+                &packed,
+                Epilogue { bias: Some(&bias), activation: Activation::Clipped(0.5) },
+                &mut out,
+            )
+            .unwrap();
+            assert!(out.iter().any(|value| value.is_nan()), "{mode:?} {conv:?}");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Normalisation, gates, pooling and resizing against their definitions in `f64`.
 
+use doppelray_kernels::Activation;
 use doppelray_kernels::passes::{
-    Channels, Gradients, Moments, Normalisation, Planes, affine, affine_gradient, blends, glu, glu_gradient,
-    leaky_relu_gradient, leaky_relu_gradient_sums, max_pool, max_pool_gradient, moments, normalise,
+    Channels, Gradients, Moments, Normalisation, Planes, activation_gradient_sums, affine, affine_gradient,
+    blends, glu, glu_gradient, leaky_relu_gradient, max_pool, max_pool_gradient, moments, normalise,
     normalise_gradient, pooled, resize_bilinear, resize_bilinear_gradient,
 };
 use proptest::prelude::*;
@@ -184,15 +185,22 @@ proptest! {
     fn the_masks_sums_are_the_masked_gradients(sizes in sizes(), seed: u64) {
         let len = sizes.batch * sizes.channels * sizes.pixels;
         let (y, dy) = (numbers(len, seed), numbers(len, seed ^ 1));
-        let (mut masked, mut also) = (dy.clone(), dy);
-        leaky_relu_gradient(&y, 0.2, &mut masked).unwrap();
-        let sums = leaky_relu_gradient_sums(sizes, &y, 0.2, &mut also).unwrap();
-        prop_assert_eq!(&masked, &also);
-        let mut wanted = vec![0.0; sizes.channels];
-        for (index, value) in masked.iter().enumerate() {
-            wanted[index / sizes.pixels % sizes.channels] += f64::from(*value);
+        let mut leaky = dy.clone();
+        leaky_relu_gradient(&y, 0.2, &mut leaky).unwrap();
+        let inside = |(y, dy): (&f32, &f32)| if *y > 0.0 && *y < 0.5 { *dy } else { 0.0 };
+        let clipped: Vec<f32> = y.iter().zip(&dy).map(inside).collect();
+        for (activation, masked) in
+            [(Activation::LeakyRelu(0.2), leaky), (Activation::Clipped(0.5), clipped), (Activation::Identity, dy.clone())]
+        {
+            let mut also = dy.clone();
+            let sums = activation_gradient_sums(sizes, &y, activation, &mut also).unwrap();
+            prop_assert_eq!(&masked, &also);
+            let mut wanted = vec![0.0; sizes.channels];
+            for (index, value) in masked.iter().enumerate() {
+                wanted[index / sizes.pixels % sizes.channels] += f64::from(*value);
+            }
+            assert_close(&sums, &wanted, 1e-5, "sums");
         }
-        assert_close(&sums, &wanted, 1e-5, "sums");
     }
 }
 

@@ -130,7 +130,13 @@ impl LevelCritic {
         let x = self.halvings.iter().fold(x, |x, halving| halving.forward(x, precision));
         let x = Tensor::cat(vec![x.clone(), deviation(x)], 1); // [b, c + 1, h', w']
         let same = Window::new(1, 1).precision(precision);
-        ops::convolution_bias_relu(x, self.head.normal(), self.head_bias.val(), same, SLOPE)
+        ops::convolution_bias_activation(
+            x,
+            self.head.normal(),
+            self.head_bias.val(),
+            same,
+            ops::Activation::LeakyRelu(SLOPE),
+        )
     }
 
     /// What was looked at, `[b, c', h', w']`, as images of these grades: `[b, 1, h', w']`.

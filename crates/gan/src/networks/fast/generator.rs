@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::networks::fast::pooling::{POOLED, pooled};
 use crate::networks::generator::{between, rows};
 use crate::networks::{SLOPE, haar};
-use crate::ops::{self, Precision, Window, convolution, convolution_bias_relu, leaky_relu};
+use crate::ops::{self, Activation, Precision, Window, convolution, convolution_bias_activation, leaky_relu};
 use crate::parameters::{Init, replace};
 use crate::settings::{broken, widths_fit};
 
@@ -164,7 +164,13 @@ impl FastGenerator {
             levels.push(x);
         }
         let last = levels.pop().expect("there are two levels at least");
-        let bands = convolution_bias_relu(last, self.weight.val(), self.bias.val(), self.window, 1.0);
+        let bands = convolution_bias_activation(
+            last,
+            self.weight.val(),
+            self.bias.val(),
+            self.window,
+            Activation::Identity,
+        );
         tanh(haar::inverse(bands))
     }
 

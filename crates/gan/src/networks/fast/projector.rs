@@ -5,7 +5,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use doppelray_measures::rng::Purpose;
 
-use crate::ops::{Precision, Window, convolution_bias_relu, resize};
+use crate::ops::{Activation, Precision, Window, convolution_bias_activation, resize};
 use crate::parameters::{Init, values};
 
 /// The fixed maps; they are drawn once and saved with the run.
@@ -24,7 +24,7 @@ struct Fixed {
 impl Fixed {
     /// Without activation: leaky ReLU of slope 1.
     fn forward(&self, x: Tensor<4>, window: Window) -> Tensor<4> {
-        convolution_bias_relu(x, self.weight.val(), self.bias.val(), window, 1.0)
+        convolution_bias_activation(x, self.weight.val(), self.bias.val(), window, Activation::Identity)
     }
 }
 
