@@ -1,6 +1,7 @@
-"""The networks and the game of the preset `tiny`, in PyTorch, with the usual double-backward penalty: the peer.
+"""The networks and the game of the presets `tiny` and `paper`, in PyTorch, with the usual double-backward penalty: the peer.
 
     bench/train.sh                     the training step and sampling, beside ours, in one run
+    bench/headline.sh                  sampling at 210 pixels
     .venv/bin/python bench/wgan.py golden   writes crates/gan/src/testdata/penalty.json
 """
 
@@ -50,8 +51,8 @@ class Block(nn.Module):
 class Generator(nn.Module):
     def __init__(self, latent=64, embedding=32, channels=(96, 64, 48, 32), grades=5, size=64):
         super().__init__()
-        condition, self.base = latent + embedding, size >> len(channels)
-        self.latent = latent
+        condition, self.base = latent + embedding, -(-size >> len(channels))
+        self.latent, self.size = latent, size
         self.embedding = nn.Parameter(torch.randn(grades, embedding))
         self.seed = nn.Parameter(torch.randn(condition, channels[0] * self.base**2) * math.sqrt(2 / (1.04 * condition)))
         widths = (channels[0],) + tuple(channels)
@@ -67,7 +68,12 @@ class Generator(nn.Module):
         across, down, diagonal = across / 2, down / 2, diagonal / 2
         corners = [mean + across + down + diagonal, mean + across - down - diagonal,
                    mean - across + down - diagonal, mean - across - down + diagonal]
-        return torch.tanh(F.pixel_shuffle(torch.stack(corners, 1), 2))
+        image = torch.tanh(F.pixel_shuffle(torch.stack(corners, 1), 2))
+        margin = (image.shape[-1] - self.size) // 2
+        return image[..., margin : margin + self.size, margin : margin + self.size]
+
+
+PAPER = {"latent": 128, "embedding": 16, "channels": (256, 256, 128, 64, 32), "size": 210}
 
 
 def penalty(critic, images, grades):
@@ -125,15 +131,15 @@ def train(seconds, batch=8):
 
 
 @torch.no_grad()
-def sample(count, out, batch=16):
+def sample(count, out, shape, batch=16):
     from PIL import Image
 
-    generator = Generator().eval()
+    generator = Generator(**shape).eval()
     out.mkdir(parents=True, exist_ok=True)
-    generator(torch.randn(batch, 64), torch.randint(5, (batch,)))
+    generator(torch.randn(batch, generator.latent), torch.randint(5, (batch,)))
     began = time.perf_counter()
     for first in range(0, count, batch):
-        x = generator(torch.randn(batch, 64), torch.randint(5, (batch,)))
+        x = generator(torch.randn(batch, generator.latent), torch.randint(5, (batch,)))
         x = ((x[:, 0] + 1) * 127.5 + 0.5).clamp(0, 255).byte().numpy()
         for i, image in enumerate(x):
             Image.fromarray(image).save(out / f"{first + i}.png")
@@ -144,7 +150,8 @@ def main():
     if sys.argv[1] == "golden":
         return golden()
     torch.set_num_threads(2)
-    rate = train(float(sys.argv[2])) if sys.argv[1] == "train" else sample(int(sys.argv[2]), pathlib.Path(sys.argv[3]))
+    shape = PAPER if sys.argv[4:] == ["paper"] else {}
+    rate = train(float(sys.argv[2])) if sys.argv[1] == "train" else sample(int(sys.argv[2]), pathlib.Path(sys.argv[3]), shape)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(json.dumps({"images_per_second": rate, "memory_mib": memory, "torch": torch.__version__}))
 

@@ -10,8 +10,9 @@ use doppelray_measures::compare::{Settings, compare};
 use doppelray_measures::consistency::{Graded, consistency};
 use doppelray_measures::rng::{Purpose, stream};
 use doppelray_measures::wasserstein::Effort;
+use serde::Serialize;
 
-use super::Common;
+use super::{Common, shard};
 use crate::anatomy::anatomy;
 use crate::console::Console;
 use crate::parts::{Column, Parts, grades, groups};
@@ -20,7 +21,7 @@ use crate::proof;
 use crate::report::evaluate::{Evaluation, FileHash, Pictures, Space as Measured};
 use crate::report::{film, html};
 use crate::sets::Set;
-use crate::spaces::{Space, Which, describe};
+use crate::spaces::{Space, Which, describe, describe_shard};
 
 /// Images of each kind a grade shows.
 const SHOWN: usize = 6;
@@ -29,6 +30,9 @@ const SHOWN: usize = 6;
 ///
 /// Writes PROOF/evaluate.json and a page drawn from it, PROOF/evaluate.html. Every measure has a 95% interval and the floor
 /// that real images reach against each other.
+///
+/// With --shard I/N only features are computed, those of every N-th image, and kept beside the collections: on as many machines as
+/// there are, before one of them runs the whole command.
 ///
 /// Example: doppelray evaluate knees fakes --out proof --features squeezenet1_1-imagenet.safetensors
 #[derive(Args)]
@@ -55,6 +59,20 @@ pub(crate) struct Evaluate {
     /// Of the random halves, resamplings and pictures.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Only keep the features of part I of N of the images.
+    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with = "kept")]
+    shard: Option<[u64; 2]>,
+    /// Describe no image: fail unless the features of all are kept, as they are once all shards ran.
+    #[arg(long)]
+    kept: bool,
+}
+
+/// What a shard did.
+#[derive(Serialize)]
+struct Described {
+    /// Images whose features are kept: real and synthetic ones.
+    images: [usize; 2],
+    shard: [u64; 2],
 }
 
 impl Evaluate {
@@ -62,6 +80,11 @@ impl Evaluate {
     pub(crate) fn run(self, common: Common) -> anyhow::Result<()> {
         let console = Console::new(common);
         let listener = |event| console.listen(event);
+        if let Some(shard) = self.shard {
+            let images = self.describe_shard(shard, &listener)?;
+            let said = format!("kept the features of {} real and {} synthetic images", images[0], images[1]);
+            return console.finish(&said, &Described { images, shard });
+        }
         let report = self.evaluate(&listener)?;
         let page = self.out.join("evaluate.html");
         let lines: Vec<&str> =
@@ -69,17 +92,30 @@ impl Evaluate {
         console.finish(&format!("{}\nThe report: {}", lines.join("\n"), page.display()), &report)
     }
 
-    fn evaluate(&self, listener: Listener) -> anyhow::Result<Evaluation> {
+    /// The sets, the spaces that were asked for, and that of radial spectra where both have one size.
+    fn material(&self) -> anyhow::Result<([Set; 2], Vec<Space>, Option<Space>)> {
         let spaces = Space::all(&self.features)?;
         let real = Set::real(&self.real, self.real_split.as_deref())?;
         let synthetic = Set::whole(&self.synthetic)?;
+        let spectrum = same_size([&real, &synthetic]).map(Space::radial);
+        Ok(([real, synthetic], spaces, spectrum))
+    }
+
+    fn describe_shard(&self, shard: [u64; 2], listener: Listener) -> anyhow::Result<[usize; 2]> {
+        let ([real, synthetic], spaces, spectrum) = self.material()?;
+        let asked: Vec<&Space> = spaces.iter().chain(&spectrum).collect();
+        let of = |set: &Set| describe_shard(set, &asked, shard, listener);
+        Ok([of(&real)?, of(&synthetic)?])
+    }
+
+    fn evaluate(&self, listener: Listener) -> anyhow::Result<Evaluation> {
+        let ([real, synthetic], spaces, spectrum) = self.material()?;
         proof::make(&self.out)?;
         let pair = [&real, &synthetic];
-        let spectrum = same_size(pair).map(Space::radial);
         let asked: Vec<&Space> = spaces.iter().chain(&spectrum).collect();
         let described = [
-            describe(&real, Which::Real, &asked, listener)?,
-            describe(&synthetic, Which::Synthetic, &asked, listener)?,
+            describe(&real, Which::Real, &asked, (self.kept, listener))?,
+            describe(&synthetic, Which::Synthetic, &asked, (self.kept, listener))?,
         ];
         let numbers = described.each_ref().map(|all| &all[..spaces.len()]);
         let profiles = described.each_ref().map(|all| &all[asked.len() - 1]);

@@ -94,6 +94,12 @@ fn range(text: &str) -> Result<[u64; 2], String> {
     ends.filter(|[first, last]| first <= last).ok_or_else(|| format!("`{text}` is not a range like 0-4"))
 }
 
+/// Part and number of parts: 2/8.
+fn shard(text: &str) -> Result<[u64; 2], String> {
+    let parts = text.split_once('/').and_then(|(i, n)| Some([i.parse().ok()?, n.parse().ok()?]));
+    parts.filter(|[i, n]| (1..=*n).contains(i)).ok_or_else(|| format!("`{text}` is not a part like 2/8"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

@@ -11,7 +11,7 @@ use doppelray_images::collection::{About, Kind};
 use doppelray_images::{Collection, Depth};
 use serde::Serialize;
 
-use super::{Common, import};
+use super::{Common, import, shard};
 use crate::console::{Console, Usage};
 use crate::release::Release;
 use crate::release::manifest::{self, Entry};
@@ -164,10 +164,4 @@ fn about(model: &Model, manner: Manner, mut settings: toml::Table) -> anyhow::Re
 fn truncation(text: &str) -> Result<f32, String> {
     let number = text.parse().ok().filter(|v| (0.0..=1.0).contains(v));
     number.ok_or_else(|| format!("`{text}` is not between 0 and 1"))
-}
-
-/// Part and number of parts: 2/8.
-fn shard(text: &str) -> Result<[u64; 2], String> {
-    let parts = text.split_once('/').and_then(|(i, n)| Some([i.parse().ok()?, n.parse().ok()?]));
-    parts.filter(|[i, n]| (1..=*n).contains(i)).ok_or_else(|| format!("`{text}` is not a part like 2/8"))
 }

@@ -20,21 +20,22 @@ use crate::console::Console;
 use crate::proof;
 use crate::report::collection::picture;
 use crate::report::html::run::Served;
-use crate::report::{film, html, overview, run};
+use crate::report::{film, html, overview, package, run};
 use crate::web;
 
-/// Make a page of a collection, of a run or of a proof.
+/// Make a page of a collection, of a run, of a proof or of a package.
 ///
 /// Of a collection: its films by grade, its counts, what was refused, who looks alike. Of a run: samples through time, curves,
 /// one knee at every grade, the training images nearest to drawn ones. Of a proof: what each report says, and whether all speak of
-/// the same images. The page holds everything it shows and needs no network.
+/// the same images. Of a package: its films, why it may travel, who answers for it (`verify` checks that). The page holds everything it
+/// shows and needs no network.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  doppelray show knees --open\n  doppelray show run --live\n  doppelray show proof --open"
 )]
 pub(crate) struct Show {
-    /// The collection, the run or the proof.
-    #[arg(value_name = "COLLECTION|RUN|PROOF")]
+    /// The collection, the run, the proof or the package.
+    #[arg(value_name = "COLLECTION|RUN|PROOF|PACKAGE")]
     path: PathBuf,
     /// The page to write [default: NAME.html beside it, index.html in a proof].
     #[arg(long, value_name = "FILE")]
@@ -55,6 +56,7 @@ enum Thing {
     Collection,
     Run,
     Proof,
+    Package,
 }
 
 /// A page that is to be written.
@@ -76,7 +78,7 @@ impl Show {
     pub(crate) fn run(self, common: Common) -> anyhow::Result<()> {
         let console = Console::new(common);
         match thing(&self.path)? {
-            Thing::Collection | Thing::Proof if self.live => {
+            Thing::Collection | Thing::Proof | Thing::Package if self.live => {
                 bail!("{}: does not change; --live is for runs", self.path.display())
             }
             Thing::Collection => {
@@ -103,6 +105,16 @@ impl Show {
                 };
                 let (html, said) = (html::overview::draw(&shown, &reports), shown.text());
                 self.finish(&console, Page { usual: self.path.join("index.html"), html, said }, &shown)
+            }
+            Thing::Package => {
+                let shown = package::picture(&self.path)?;
+                let inside = match &self.out {
+                    Some(_) => format!("{}/", self.path.canonicalize()?.display()),
+                    None => format!("{}/", shown.name),
+                };
+                let html = html::package::draw(&shown, &inside, &|file| bytes(&self.path.join(file)))?;
+                let said = shown.headline.clone();
+                self.finish(&console, Page { usual: beside(&self.path), html, said }, &shown)
             }
         }
     }
@@ -196,13 +208,20 @@ fn thing(path: &Path) -> anyhow::Result<Thing> {
     if path.join("collection.toml").is_file() {
         return Ok(Thing::Collection);
     }
+    if path.join("release.json").is_file() {
+        return Ok(Thing::Package);
+    }
     if path.join("config.toml").is_file() {
         return Ok(Thing::Run);
     }
     if overview::is_proof(path) {
         return Ok(Thing::Proof);
     }
-    let why = if path.exists() { "is neither a collection nor a run nor a proof" } else { "is not there" };
+    let why = if path.exists() {
+        "is neither a collection nor a run nor a proof nor a package"
+    } else {
+        "is not there"
+    };
     bail!(
         "{}: {why}; make one with `doppelray import SRC --out COLLECTION` or `doppelray train COLLECTION --out RUN`",
         path.display()

@@ -1,6 +1,7 @@
 //! Release: from a synthetic collection and its proof to a package that may travel, and back by `verify`.
 
 mod card;
+mod columns;
 mod croissant;
 mod dicom;
 pub(crate) mod figure;

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::manifest::{self, Entry};
 use super::proof::Proof;
-use super::{Marks, Release, card, croissant, dicom, shards, signature, sums};
+use super::{Marks, Release, card, columns, croissant, dicom, shards, signature, sums};
 use crate::report::evaluate::FileHash;
 use crate::report::seal::hex;
 
@@ -159,6 +159,7 @@ fn documents(
     put(staged, "release.json", serde_json::to_string_pretty(&release)?.as_bytes())?;
     let table = manifest::csv(entries)?;
     put(staged, manifest::NAME, &table)?;
+    put(staged, columns::NAME, &columns::table(entries)?)?;
     let croissant = croissant::describe(&release, &hex(&table));
     put(staged, croissant::NAME, serde_json::to_string_pretty(&croissant)?.as_bytes())?;
     if release.webdataset {

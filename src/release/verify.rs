@@ -14,7 +14,9 @@ use serde::Serialize;
 
 use super::figure::Reports;
 use super::manifest::Entry;
-use super::{FORMAT, Release, Verdict, dicom, gate, manifest, policy, proof, shards, signature, sums};
+use super::{
+    FORMAT, Release, Verdict, columns, dicom, gate, manifest, policy, proof, shards, signature, sums,
+};
 use crate::report::seal;
 
 /// What was checked.
@@ -185,6 +187,17 @@ fn told(package: &Path, release: &Release, entries: &[Entry]) -> anyhow::Result<
         files.iter().filter(|f| f.starts_with("images/")).map(String::as_str).collect();
     if let Some(odd) = listed.symmetric_difference(&there).next() {
         bail!("{odd} is in the manifest or in the folder, and not in the other");
+    }
+    // Written by another version, it may differ in form; its bytes are in the sums.
+    let path = package.join(columns::NAME);
+    if release.version == env!("CARGO_PKG_VERSION") && path.is_file() {
+        let there = fs::read(&path).with_context(|| path.display().to_string())?;
+        ensure!(
+            there == columns::table(entries)?,
+            "{} is not the table of {}",
+            columns::NAME,
+            manifest::NAME
+        );
     }
     let mut grades = BTreeMap::<String, usize>::new();
     for entry in entries {

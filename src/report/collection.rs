@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use doppelray_images::Collection;
 use doppelray_images::collection::About;
 use doppelray_images::import::{Account, Lookalike, Outcome, Report};
-use doppelray_images::{Collection, Row};
 use doppelray_measures::rng::{Purpose, stream};
 use serde::Serialize;
 
@@ -54,7 +54,7 @@ pub(crate) fn picture(collection: &Collection, import: Option<Report>) -> Shown 
     let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     let mut flags: BTreeMap<String, usize> = BTreeMap::new();
     for row in rows {
-        *counts.entry(row.split.clone()).or_default().entry(grade(row)).or_default() += 1;
+        *counts.entry(row.split.clone()).or_default().entry(called(row.grade)).or_default() += 1;
         row.flags.split_whitespace().for_each(|flag| *flags.entry(flag.to_owned()).or_default() += 1);
     }
     let sheets = SHEETS.iter().filter(|(file, _)| collection.root().join(file).is_file());
@@ -66,7 +66,7 @@ pub(crate) fn picture(collection: &Collection, import: Option<Report>) -> Shown 
         about: collection.about().clone(),
         hash: collection.hash(),
         subjects: subjects.len(),
-        films: films(rows),
+        films: films(rows.iter().map(|row| (row.grade, row.file.as_str()))),
         counts,
         flags,
         sheets: sheets.map(|(file, caption)| ((*file).to_owned(), (*caption).to_owned())).collect(),
@@ -84,9 +84,10 @@ fn headline(images: usize, subjects: usize, counts: &BTreeMap<String, BTreeMap<S
     format!("{images} images{of}: {}", splits.join(", "))
 }
 
-fn films(rows: &[Row]) -> BTreeMap<String, Vec<String>> {
+/// Some files of each grade, chosen at random.
+pub(crate) fn films<'a>(files: impl Iterator<Item = (Option<u8>, &'a str)>) -> BTreeMap<String, Vec<String>> {
     let mut films: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    rows.iter().for_each(|row| films.entry(grade(row)).or_default().push(row.file.clone()));
+    files.for_each(|(grade, file)| films.entry(called(grade)).or_default().push(file.to_owned()));
     for (number, files) in films.values_mut().enumerate() {
         let mut random = stream(0, Purpose::Gallery, number as u64);
         let mut chosen = Vec::new();
@@ -98,6 +99,6 @@ fn films(rows: &[Row]) -> BTreeMap<String, Vec<String>> {
     films
 }
 
-fn grade(row: &Row) -> String {
-    row.grade.map_or_else(|| "ungraded".to_owned(), |grade| grade.to_string())
+fn called(grade: Option<u8>) -> String {
+    grade.map_or_else(|| "ungraded".to_owned(), |grade| grade.to_string())
 }

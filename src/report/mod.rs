@@ -8,6 +8,7 @@ pub(crate) mod evaluate;
 pub(crate) mod film;
 pub(crate) mod html;
 pub(crate) mod overview;
+pub(crate) mod package;
 pub(crate) mod run;
 pub(crate) mod seal;
 pub(crate) mod utility;

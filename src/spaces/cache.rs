@@ -1,9 +1,10 @@
 //! Features that were computed before, kept beside their collection by each image's content.
 //!
 //! `COLLECTION/.features/KEY.safetensors` holds `features` (f32, a row an image) and `sha256` (u8, 32 a row). The key names
-//! the space and its version or weights, so what another version kept is never taken for ours.
+//! the space and its version or weights, so what another version kept is never taken for ours. A shard keeps what it described
+//! in `KEY.shard-I-of-N.safetensors`, which nobody else writes; who is no shard joins those to the file of all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -19,27 +20,45 @@ type Digest = [u8; DIGEST];
 
 /// What is kept of one space for one collection.
 pub(super) struct Cache {
+    /// The file to write.
     path: PathBuf,
+    /// Files of shards.
+    shards: Vec<PathBuf>,
     width: usize,
     rows: BTreeMap<Digest, Vec<f32>>,
+    /// What of it goes into the file: all of it where that is the file of all.
+    own: Option<BTreeSet<Digest>>,
     changed: bool,
 }
 
 impl Cache {
-    /// Opens what is kept under a key, or nothing where there is none yet.
-    pub(super) fn open(collection: &Path, key: &str, width: usize) -> anyhow::Result<Self> {
-        let path = collection.join(FOLDER).join(format!("{key}.safetensors"));
-        let rows = match std::fs::read(&path) {
-            Ok(bytes) => parse(&bytes, width).with_context(|| {
-                format!(
-                    "{}: kept features cannot be used; delete the file to compute them again",
-                    path.display()
-                )
-            })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    /// Opens what is kept under a key, by shards too, or nothing where there is none yet; `shard` is the part I of N that it is
+    /// opened by, if it is.
+    pub(super) fn open(
+        collection: &Path,
+        key: &str,
+        width: usize,
+        shard: Option<[u64; 2]>,
+    ) -> anyhow::Result<Self> {
+        let folder = collection.join(FOLDER);
+        let all = folder.join(format!("{key}.safetensors"));
+        let mut rows = read(&all, width)?;
+        let shards = shards(&folder, key).with_context(|| folder.display().to_string())?;
+        let path = match shard {
+            Some([i, n]) => folder.join(format!("{key}.shard-{i}-of-{n}.safetensors")),
+            None => all,
         };
-        Ok(Self { path, width, rows, changed: false })
+        let mut own = shard.map(|_| BTreeSet::new());
+        for file in &shards {
+            let part = read(file, width)?;
+            if *file == path {
+                own = Some(part.keys().copied().collect());
+            }
+            rows.extend(part);
+        }
+        // What shards left is joined even where nothing new comes.
+        let changed = shard.is_none() && !shards.is_empty();
+        Ok(Self { path, shards, width, rows, own, changed })
     }
 
     /// The features of the image with this SHA-256.
@@ -51,6 +70,9 @@ impl Cache {
     pub(super) fn insert(&mut self, sha256: &str, features: Vec<f32>) {
         if let Some(digest) = digest(sha256).filter(|_| features.len() == self.width) {
             self.rows.insert(digest, features);
+            if let Some(own) = &mut self.own {
+                own.insert(digest);
+            }
             self.changed = true;
         }
     }
@@ -60,10 +82,13 @@ impl Cache {
         if !self.changed {
             return Ok(());
         }
-        let features: Vec<u8> = self.rows.values().flatten().flat_map(|v| v.to_le_bytes()).collect();
-        let digests: Vec<u8> = self.rows.keys().flatten().copied().collect();
+        let ours = |digest: &Digest| self.own.as_ref().is_none_or(|own| own.contains(digest));
+        let rows: Vec<(&Digest, &Vec<f32>)> = self.rows.iter().filter(|(digest, _)| ours(digest)).collect();
+        let features: Vec<u8> =
+            rows.iter().flat_map(|(_, row)| *row).flat_map(|value| value.to_le_bytes()).collect();
+        let digests: Vec<u8> = rows.iter().flat_map(|(digest, _)| *digest).copied().collect();
         let view = |dtype, width, bytes| {
-            TensorView::new(dtype, vec![self.rows.len(), width], bytes).expect("as many bytes as the shape")
+            TensorView::new(dtype, vec![rows.len(), width], bytes).expect("as many bytes as the shape")
         };
         let tensors = [
             ("features", view(Dtype::F32, self.width, &features)),
@@ -71,7 +96,41 @@ impl Cache {
         ];
         let whole = safetensors::serialize(tensors, None).expect("two names");
         std::fs::create_dir_all(self.path.parent().expect("below the collection"))?;
-        write_whole(&self.path, |file| file.write_all(&whole))
+        write_whole(&self.path, |file| file.write_all(&whole))?;
+        match self.own {
+            Some(_) => Ok(()),
+            None => self.shards.iter().try_for_each(std::fs::remove_file),
+        }
+    }
+}
+
+/// The files of shards under a key.
+fn shards(folder: &Path, key: &str) -> std::io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(&format!("{key}.shard-")) && name.ends_with(".safetensors") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// What a file holds; nothing where there is none.
+fn read(path: &Path, width: usize) -> anyhow::Result<BTreeMap<Digest, Vec<f32>>> {
+    match std::fs::read(path) {
+        Ok(bytes) => parse(&bytes, width).with_context(|| {
+            format!("{}: kept features cannot be used; delete the file to compute them again", path.display())
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(error).with_context(|| path.display().to_string()),
     }
 }
 
@@ -119,23 +178,23 @@ mod tests {
     #[test]
     fn what_is_kept_comes_back_by_content() {
         let folder = tempfile::tempdir().unwrap();
-        let mut cache = Cache::open(folder.path(), "bank-1", 3).unwrap();
+        let mut cache = Cache::open(folder.path(), "bank-1", 3, None).unwrap();
         assert_eq!(cache.get(A), None);
         cache.insert(A, vec![1.0, -2.5, 3.0]);
         cache.insert("no digest", vec![0.0; 3]);
         cache.keep().unwrap();
-        let again = Cache::open(folder.path(), "bank-1", 3).unwrap();
+        let again = Cache::open(folder.path(), "bank-1", 3, None).unwrap();
         assert_eq!((again.get(A), again.rows.len()), (Some(&[1.0, -2.5, 3.0][..]), 1));
-        assert!(Cache::open(folder.path(), "bank-2", 3).unwrap().rows.is_empty());
+        assert!(Cache::open(folder.path(), "bank-2", 3, None).unwrap().rows.is_empty());
     }
 
     #[test]
     fn a_damaged_or_foreign_file_is_refused_with_the_mend() {
         let folder = tempfile::tempdir().unwrap();
-        let mut cache = Cache::open(folder.path(), "bank-1", 3).unwrap();
+        let mut cache = Cache::open(folder.path(), "bank-1", 3, None).unwrap();
         cache.insert(A, vec![0.0; 3]);
         cache.keep().unwrap();
-        let error = |width| format!("{:#}", Cache::open(folder.path(), "bank-1", width).err().unwrap());
+        let error = |width| format!("{:#}", Cache::open(folder.path(), "bank-1", width, None).err().unwrap());
         assert!(
             error(4).contains("delete the file") && error(4).contains("expected 4 an image"),
             "{}",

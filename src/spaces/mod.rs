@@ -217,7 +217,7 @@ impl Space {
     fn key(&self) -> Option<String> {
         match &self.source {
             Source::Bank(_) => Some(bank::VERSION.to_owned()),
-            Source::Pretrained(network) => Some(format!("network-1-{}", &network.hash()[..16])),
+            Source::Pretrained(network) => Some(format!("network-2-{}", &network.hash()[..16])),
             Source::Fine(network) => Some(format!("fine-1-{}", &network.hash()[..16])),
             Source::Radial(radial) => Some(format!("{}-{}", radial::VERSION, radial.width())),
             Source::Radiomics => Some(radiomics::VERSION.to_owned()),
@@ -251,17 +251,25 @@ impl Space {
 }
 
 /// Features of each space, in order. What was computed before is taken from beside the collection; the other images
-/// are decoded once and described in parallel.
+/// are decoded once and described in parallel, unless `kept` forbids that.
 pub(crate) fn describe(
     set: &Set,
     which: Which,
     spaces: &[&Space],
-    listener: Listener,
+    (kept, listener): (bool, Listener),
 ) -> anyhow::Result<Vec<Features>> {
     let root = set.collection.root();
-    let open = |space: &&Space| space.key().map(|key| Cache::open(root, &key, space.width())).transpose();
-    let mut caches = spaces.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
-    complete(set, spaces, &mut caches, listener)?;
+    let mut caches = open(set, spaces, None)?;
+    let missing = missing(&set.rows, &caches);
+    if let (true, Some(first)) = (kept, missing.first()) {
+        bail!(
+            "{}: features of {} images are not kept, the first {}; run the shards that are missing, or leave --kept out",
+            root.display(),
+            missing.len(),
+            first.file
+        );
+    }
+    complete(set, &missing, spaces, &mut caches, listener)?;
     let units = set.units();
     let features = spaces.iter().zip(&caches).map(|(space, cache)| {
         let values = match (&space.source, cache) {
@@ -280,20 +288,48 @@ pub(crate) fn describe(
     features.collect()
 }
 
+/// Describes every `n`-th image from the `i`-th on and keeps that for whoever compares; how many images that were.
+pub(crate) fn describe_shard(
+    set: &Set,
+    spaces: &[&Space],
+    [i, n]: [u64; 2],
+    listener: Listener,
+) -> anyhow::Result<usize> {
+    let mut caches = open(set, spaces, Some([i, n]))?;
+    let rows: Vec<Row> = set.rows.iter().skip(i as usize - 1).step_by(n as usize).cloned().collect();
+    let missing = missing(&rows, &caches);
+    complete(set, &missing, spaces, &mut caches, listener)?;
+    Ok(rows.len())
+}
+
+/// What is kept of each space.
+fn open(set: &Set, spaces: &[&Space], shard: Option<[u64; 2]>) -> anyhow::Result<Vec<Option<Cache>>> {
+    let root = set.collection.root();
+    let of =
+        |space: &&Space| space.key().map(|key| Cache::open(root, &key, space.width(), shard)).transpose();
+    spaces.iter().map(of).collect()
+}
+
+fn lacks(cache: &Option<Cache>, row: &Row) -> bool {
+    cache.as_ref().is_some_and(|cache| cache.get(&row.sha256).is_none())
+}
+
+/// The rows that a cache lacks.
+fn missing<'a>(rows: &'a [Row], caches: &[Option<Cache>]) -> Vec<&'a Row> {
+    rows.iter().filter(|row| caches.iter().any(|cache| lacks(cache, row))).collect()
+}
+
 /// Describes the images that a cache lacks, and keeps what is new.
 fn complete(
     set: &Set,
+    missing: &[&Row],
     spaces: &[&Space],
     caches: &mut [Option<Cache>],
     listener: Listener,
 ) -> anyhow::Result<()> {
-    let lacks =
-        |cache: &Option<Cache>, row: &Row| cache.as_ref().is_some_and(|c| c.get(&row.sha256).is_none());
-    let missing: Vec<&Row> = set.rows.iter().filter(|row| caches.iter().any(|c| lacks(c, row))).collect();
-    if missing.is_empty() {
-        return Ok(());
+    if !missing.is_empty() {
+        listener(Event::Begin { task: "describing images", total: missing.len() as u64, unit: "images" });
     }
-    listener(Event::Begin { task: "describing images", total: missing.len() as u64, unit: "images" });
     let image = |row: &&Row| {
         let image = set.collection.load(row)?;
         let wanted = (0..spaces.len()).filter(|at| lacks(&caches[*at], row));
@@ -302,12 +338,15 @@ fn complete(
         anyhow::Ok(described)
     };
     let described = missing.par_iter().map(image).collect::<anyhow::Result<Vec<_>>>();
-    listener(Event::End);
+    if !missing.is_empty() {
+        listener(Event::End);
+    }
     for (row, features) in missing.iter().zip(described?) {
         for (at, features) in features {
             caches[at].iter_mut().for_each(|cache| cache.insert(&row.sha256, features.clone()));
         }
     }
+    // Those of shards are joined, whether anything is new or not.
     for error in caches.iter().flatten().filter_map(|cache| cache.keep().err()) {
         let place = set.collection.root().display();
         listener(Event::Note(format!("{place}: features are not kept for the next time ({error})")));

@@ -73,6 +73,21 @@ impl Fixture {
         command
     }
 
+    /// Runs a script of `tests/clients` on a file or folder of the fixture, by the Python that has what it needs; where there
+    /// is none, that is said.
+    pub(crate) fn client(&self, script: &str, on: &str) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let (python, script) = (root.join(".venv/bin/python"), root.join("tests/clients").join(script));
+        if !python.exists() {
+            println!("skipped: needs .venv with what {} names", script.display());
+            return;
+        }
+        let ran = Command::new(python).arg(script).arg(self.path(on)).output().expect("Python starts");
+        let [out, err] = [&ran.stdout, &ran.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+        assert!(ran.status.success(), "{out}\n{err}");
+        println!("{out}");
+    }
+
     /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &str) -> Ran {
         let Output { status, stdout, stderr } = self.command(arguments).output().expect("the program starts");

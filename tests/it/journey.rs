@@ -110,9 +110,34 @@ fn shards_join_to_what_one_process_draws() {
     assert!(lab.files("fakes") == lab.files("whole"), "the same bytes as one process draws");
     lab.succeed("merge parts/1 parts/2 parts/3 --out fakes");
 
+    lab.succeed("evaluate knees fakes --out at-once --real-split train");
+    let kept = |name: &str| lab.files(&format!("{name}/.features")).into_keys().count();
+    let (real, fake) = (lab.files("knees/.features"), lab.files("fakes/.features"));
+    for folder in ["knees", "fakes"] {
+        std::fs::remove_dir_all(lab.path(folder).join(".features")).unwrap();
+    }
+    let whole = "evaluate knees fakes --out proof --real-split train";
+    for part in ["1/2", "1/2"] {
+        lab.succeed(&format!("{whole} --shard {part}"));
+    }
+    let missing = lab.fail(1, &format!("{whole} --kept"));
+    assert!(missing.contains("images are not kept"), "{missing}");
+    lab.succeed(&format!("{whole} --shard 2/2"));
+    assert_eq!(kept("fakes"), 2 * fake.len());
+    lab.succeed(&format!("{whole} --kept"));
+    assert!(lab.files("knees/.features") == real && lab.files("fakes/.features") == fake);
+    let spaces = |name: &str| -> serde_json::Value {
+        serde_json::from_str::<serde_json::Value>(&lab.text(&format!("{name}/evaluate.json"))).unwrap()["spaces"].clone()
+    };
+    assert_eq!(spaces("proof"), spaces("at-once"));
+
     let said = lab.succeed("submit slurm --shards 3 --to jobs -- sample run --seeds 0-11 --out fakes");
     assert!(said.contains("next: sh jobs/submit.sh"), "{said}");
     assert!(lab.text("jobs/array.sh").contains("#SBATCH --array=1-3"));
+    lab.succeed(
+        "submit kubernetes --shards 3 --to kube --image i --claim c -- sample run --seeds 0-11 --out fakes",
+    );
+    lab.client("kubernetes.py", "kube/jobs.yaml");
     assert!(
         lab.fail(2, "submit kubernetes --now --shards 3 --to jobs -- sample run --out a")
             .contains("--now is for slurm")

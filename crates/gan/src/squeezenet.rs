@@ -73,13 +73,17 @@ impl SqueezeNet {
     pub fn features(&self, pixels: Vec<f32>) -> Vec<f32> {
         let image = Tensor::<4>::from_data(TensorData::new(pixels, [1, 1, SIDE, SIDE]), &self.device);
         means(
-            self.levels(self.grey.convolve(image, STEM, RELU), Precision::F32).pop().expect("there are four"),
+            self.levels(self.grey.convolve(image, STEM, RELU), Precision::Filtered)
+                .pop()
+                .expect("there are four"),
         )
     }
 
     /// Normalised RGB `[b, 3, h, w]` to the last fire module's output `[b, 512, h', w']`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        self.levels(self.stem.convolve(images, STEM, RELU), Precision::F32).pop().expect("there are four")
+        self.levels(self.stem.convolve(images, STEM, RELU), Precision::Filtered)
+            .pop()
+            .expect("there are four")
     }
 
     /// Grey images `[b, 1, h, w]` in -1..1 to the maps before each pooling and at the end: 64, 128, 256 and 512

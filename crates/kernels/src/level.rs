@@ -70,8 +70,10 @@ fn machine() -> Level {
 pub enum Precision {
     /// `f32` factors.
     F32,
+    /// `f32` factors, and minimal filtering for 3x3 (some 1e-6 of the largest sum): as near as a network needs, and sooner done.
+    Filtered,
     /// Factors rounded to bfloat16 (to nearest, ties to even) where the machine multiplies those; elsewhere, where
-    /// rounding would but cost, `f32`, and minimal filtering for 3x3 (some 1e-6 of the largest sum).
+    /// rounding would but cost, as [`Precision::Filtered`].
     Mixed,
     /// The factors of [`Precision::Mixed`] on every machine, multiplied as `f32`: what its rounding does to a training
     /// can so be seen anywhere.
@@ -113,6 +115,15 @@ impl Mode {
     /// True where factors are rounded to bfloat16 and stay `f32`.
     pub(crate) fn is_rounded(self) -> bool {
         self.precision == Precision::Rounded
+    }
+
+    /// True where 3x3 goes by minimal filtering.
+    pub(crate) fn is_filtered(self) -> bool {
+        match self.precision {
+            Precision::Filtered => true,
+            Precision::Mixed => self.level < Level::Bf16,
+            Precision::F32 | Precision::Rounded => false,
+        }
     }
 
     pub(crate) fn checked(self) -> Mode {

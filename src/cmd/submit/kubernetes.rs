@@ -7,10 +7,10 @@ use super::Parts;
 /// Both jobs, as YAML documents (JSON is YAML).
 pub(super) fn jobs(parts: &Parts) -> String {
     let shards = parts.submit.shards;
-    let draw = format!("part=$((JOB_COMPLETION_INDEX + 1)); exec {} --quiet", parts.draw("\"$part\""));
+    let draw = format!("part=$((JOB_COMPLETION_INDEX + 1)); exec {} --quiet", parts.part("\"$part\""));
     let join = format!("exec {} --quiet", parts.join());
     let array =
-        job(parts, "doppelray-sample", &draw, json!({ "completions": shards, "completionMode": "Indexed" }));
+        job(parts, "doppelray-shards", &draw, json!({ "completions": shards, "completionMode": "Indexed" }));
     let merge = job(parts, "doppelray-merge", &join, json!({ "completions": 1 }));
     let text = |job: &Value| serde_json::to_string_pretty(job).expect("plain values");
     format!("{}\n---\n{}\n", text(&array), text(&merge))

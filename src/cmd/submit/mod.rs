@@ -1,4 +1,4 @@
-//! `doppelray submit`: a sample in shards on a cluster that is there already.
+//! `doppelray submit`: a sample or an evaluation in shards on a cluster that is there already.
 
 mod kubernetes;
 mod slurm;
@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::Common;
 use crate::console::{Console, Usage};
 
-/// Write the jobs that draw a sample in shards on a cluster, and join the shards.
+/// Write the jobs that draw a sample, or describe what `evaluate` compares, in shards on a cluster, and join the shards.
 ///
 /// For Slurm: an array job and a job that depends on it, which --now hands in. For Kubernetes: an indexed job and one that joins as
 /// soon as all shards are whole; `kubectl apply -f` hands them in. A shard that dies is begun again and goes on where it stood.
@@ -26,7 +26,7 @@ use crate::console::{Console, Usage};
 pub(crate) struct Submit {
     /// The scheduler.
     scheduler: Scheduler,
-    /// Into how many parts the sample is cut.
+    /// Into how many parts the work is cut.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     shards: u32,
     /// The folder to write the jobs into.
@@ -47,7 +47,7 @@ pub(crate) struct Submit {
     /// The volume claim that the shards are written to, mounted at /data (Kubernetes).
     #[arg(long, value_name = "CLAIM", default_value = "doppelray-data")]
     claim: String,
-    /// The command: `sample` without --shard.
+    /// The command: `sample` or `evaluate` without --shard.
     #[arg(last = true, required = true)]
     command: Vec<String>,
 }
@@ -65,12 +65,22 @@ struct Report {
     said: Option<String>,
 }
 
-/// A sample cut in parts.
+/// Work cut in parts.
 struct Parts<'a> {
     submit: &'a Submit,
+    kind: Kind,
     /// The command without its `--out`.
     words: Vec<String>,
     out: String,
+}
+
+/// What is cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Each part draws a collection.
+    Sample,
+    /// Each part keeps features beside the collections.
+    Evaluate,
 }
 
 impl Submit {
@@ -109,11 +119,13 @@ impl<'a> Parts<'a> {
     fn of(submit: &'a Submit) -> anyhow::Result<Self> {
         let refuse = |reason: &str| Err(Usage(format!("after --: {reason}")).into());
         let [name, words @ ..] = &submit.command[..] else { return refuse("a command is needed") };
-        if name != "sample" {
-            return refuse(&format!("`{name}` cannot be cut in shards; `sample` can"));
-        }
-        if words.iter().any(|word| word.starts_with("--shard") || word.starts_with("--like")) {
-            return refuse("leave --shard and --like out");
+        let kind = match name.as_str() {
+            "sample" => Kind::Sample,
+            "evaluate" => Kind::Evaluate,
+            _ => return refuse(&format!("`{name}` cannot be cut in shards; `sample` and `evaluate` can")),
+        };
+        if words.iter().any(|word| ["--shard", "--like", "--kept"].iter().any(|out| word.starts_with(out))) {
+            return refuse("leave --shard, --like and --kept out");
         }
         let (mut rest, mut out) = (vec![name.clone()], None);
         let mut words = words.iter();
@@ -124,8 +136,8 @@ impl<'a> Parts<'a> {
                 _ => rest.push(word.clone()),
             }
         }
-        let Some(out) = out else { return refuse("--out COLLECTION is needed") };
-        Ok(Self { submit, words: rest, out })
+        let Some(out) = out else { return refuse("--out is needed") };
+        Ok(Self { submit, kind, words: rest, out })
     }
 
     /// The folder of the parts.
@@ -134,19 +146,27 @@ impl<'a> Parts<'a> {
     }
 
     /// The command of the part whose number `part` expands to in a shell.
-    fn draw(&self, part: &str) -> String {
-        let words: Vec<String> = self.words.iter().map(|word| quoted(word)).collect();
-        let shards = self.submit.shards;
-        format!(
-            "doppelray {} --out {}/{part} --shard {part}/{shards}",
-            words.join(" "),
-            quoted(&self.folder())
-        )
+    fn part(&self, part: &str) -> String {
+        let out = match self.kind {
+            Kind::Sample => format!("{}/{part}", quoted(&self.folder())),
+            Kind::Evaluate => quoted(&self.out),
+        };
+        format!("{} --out {out} --shard {part}/{}", self.command(), self.submit.shards)
     }
 
-    /// The command that joins them.
+    /// The command that joins them, and fails where one is missing.
     fn join(&self) -> String {
-        format!("doppelray merge {}/* --out {}", quoted(&self.folder()), quoted(&self.out))
+        let out = quoted(&self.out);
+        match self.kind {
+            Kind::Sample => format!("doppelray merge {}/* --out {out}", quoted(&self.folder())),
+            Kind::Evaluate => format!("{} --out {out} --kept", self.command()),
+        }
+    }
+
+    /// The program and its words, but for `--out`.
+    fn command(&self) -> String {
+        let words: Vec<String> = self.words.iter().map(|word| quoted(word)).collect();
+        format!("doppelray {}", words.join(" "))
     }
 }
 
@@ -190,18 +210,23 @@ mod tests {
         let order = submit(Scheduler::Slurm, "sample it's.safetensors --seeds 0-9 --out=f$k");
         let parts = Parts::of(&order).unwrap();
         assert_eq!(
-            parts.draw("$I"),
+            parts.part("$I"),
             r"doppelray sample 'it'\''s.safetensors' --seeds 0-9 --out 'f$k.shards'/$I --shard $I/8"
         );
         assert_eq!(parts.join(), "doppelray merge 'f$k.shards'/* --out 'f$k'");
+        let order = submit(Scheduler::Slurm, "evaluate knees fakes --out proof");
+        let parts = Parts::of(&order).unwrap();
+        assert_eq!(parts.part("$I"), "doppelray evaluate knees fakes --out proof --shard $I/8");
+        assert_eq!(parts.join(), "doppelray evaluate knees fakes --out proof --kept");
     }
 
     #[test]
     fn what_cannot_be_cut_is_refused() {
         for (command, reason) in [
             ("audit a b --out c", "`audit` cannot be cut"),
-            ("sample m --seeds 0-9", "--out COLLECTION is needed"),
+            ("sample m --seeds 0-9", "--out is needed"),
             ("sample m --out a --shard 1/2", "leave --shard"),
+            ("evaluate a b --out c --kept", "leave --shard, --like and --kept"),
         ] {
             let error = Parts::of(&submit(Scheduler::Slurm, command)).err().unwrap();
             assert!(error.is::<Usage>() && error.to_string().contains(reason), "{command}: {error}");

@@ -11,7 +11,7 @@ pub(super) fn files(parts: &Parts) -> Vec<(&'static str, String)> {
     let array = format!(
         "#!/bin/sh\n#SBATCH --job-name=doppelray\n#SBATCH --array=1-{shards}\n#SBATCH --cpus-per-task={cpus}\n#SBATCH --mem={memory}G\n\
          #SBATCH --requeue\n#SBATCH --open-mode=append\nset -eu\nexec {} --quiet\n",
-        parts.draw("\"$SLURM_ARRAY_TASK_ID\"")
+        parts.part("\"$SLURM_ARRAY_TASK_ID\"")
     );
     let merge = format!(
         "#!/bin/sh\n#SBATCH --job-name=doppelray-merge\n#SBATCH --cpus-per-task={cpus}\n#SBATCH --mem={memory}G\n#SBATCH --requeue\n\

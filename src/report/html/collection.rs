@@ -14,7 +14,7 @@ const LINES: usize = 100;
 /// Pairs of look-alikes with pictures.
 const PAIRS: usize = 30;
 
-type Film<'a> = &'a dyn Fn(&str) -> anyhow::Result<Vec<u8>>;
+pub(super) type Film<'a> = &'a dyn Fn(&str) -> anyhow::Result<Vec<u8>>;
 
 /// Draws the page; `film` gives the PNG to show for a file of the collection.
 pub(crate) fn draw(shown: &Shown, film: Film) -> anyhow::Result<String> {
@@ -22,7 +22,8 @@ pub(crate) fn draw(shown: &Shown, film: Film) -> anyhow::Result<String> {
     let kind = format!("{title}, {}.", serde_json::to_string(&shown.about.kind)?.trim_matches('"'));
     let mut body = paragraph("note", &kind);
     body += &shown.notes.iter().map(|note| paragraph("lead", note)).collect::<String>();
-    body += &section("Films", &films(shown, film)?);
+    let all = |grade: &str| shown.counts.values().filter_map(|grades| grades.get(grade)).sum();
+    body += &section("Films", &films(&shown.films, &all, film)?);
     body += &section("Counts", &counts(&shown.counts));
     for (file, caption) in &shown.sheets {
         let address = png_address(&film(file)?);
@@ -39,15 +40,19 @@ pub(crate) fn draw(shown: &Shown, film: Film) -> anyhow::Result<String> {
     Ok(page("collection", &shown.headline, &body))
 }
 
-fn films(shown: &Shown, film: Film) -> anyhow::Result<String> {
+/// Some films of each grade; `all` tells how many there are of it.
+pub(super) fn films(
+    films: &BTreeMap<String, Vec<String>>,
+    all: &dyn Fn(&str) -> usize,
+    film: Film,
+) -> anyhow::Result<String> {
     let mut out = String::new();
-    for (grade, files) in &shown.films {
-        let all: usize = shown.counts.values().filter_map(|grades| grades.get(grade)).sum();
+    for (grade, files) in films {
         let name = if grade == "ungraded" { "Ungraded".to_owned() } else { format!("Grade {grade}") };
         out += &format!(
             "<h3>{}<small>{}</small></h3>\n<div class=\"films small\">\n",
             escape(&name),
-            count(all)
+            count(all(grade))
         );
         for file in files {
             let (address, name) = (png_address(&film(file)?), escape(file));

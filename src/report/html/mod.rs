@@ -8,6 +8,7 @@ mod curve;
 pub(crate) mod evaluate;
 mod measures;
 pub(crate) mod overview;
+pub(crate) mod package;
 mod pixels;
 mod reading;
 pub(crate) mod run;

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use crate::ops::{Activation, Window, convolution_bias_activation};
+use crate::ops::{Activation, Precision, Window, convolution_bias_activation};
 use crate::parameters::Init;
 
 /// A convolution as torchvision knows it.
@@ -26,7 +26,13 @@ impl Spec {
         [kernel, stride, padding]: [usize; 3],
     ) -> Self {
         let shape = [outputs, inputs, kernel, kernel];
-        Self { name, norm: None, shape, window: Window::new(stride, padding), activation: Activation::RELU }
+        Self {
+            name,
+            norm: None,
+            shape,
+            window: Window::new(stride, padding).precision(Precision::Filtered),
+            activation: Activation::RELU,
+        }
     }
 
     /// The same before batch normalisation.

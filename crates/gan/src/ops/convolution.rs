@@ -28,6 +28,9 @@ pub enum Precision {
     /// Factors in `f32`.
     #[default]
     F32,
+    /// Factors in `f32`, 3x3 by tiles, with errors of some 1e-6 of the largest sum: for networks that nobody holds to the last digit.
+    #[serde(skip)]
+    Filtered,
     /// Factors rounded to bfloat16 where the machine multiplies those, sums in `f32`; on other machines 3x3 by tiles, whose
     /// errors are a hundredth of that rounding. Off our kernels as [`Precision::F32`].
     Mixed,
@@ -65,6 +68,7 @@ impl Window {
     fn mode(self) -> Mode {
         Mode::new(match self.precision {
             Precision::F32 => doppelray_kernels::Precision::F32,
+            Precision::Filtered => doppelray_kernels::Precision::Filtered,
             Precision::Mixed => doppelray_kernels::Precision::mixed(),
         })
     }
@@ -570,7 +574,7 @@ impl<B: Convolutions> Backward<B, 2> for Transposed {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{close, double, draw, same};
+    use super::super::tests::{close, draw, same};
     use super::*;
 
     #[test]
@@ -628,9 +632,6 @@ mod tests {
                 close(dx, free_dx);
             }
             assert_eq!(frozen.values.packed.lock().unwrap().len(), 2);
-            let wide = double(&draw([1, 4, 9, 9], 4));
-            let y = frozen.convolve(wide.clone(), window, activation);
-            assert_eq!(y.dtype(), burn::tensor::DType::F64);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Minimal filtering (Winograd 1980; Lavin and Gray 2016): a 3x3 convolution by tiles of 4x4 outputs takes 36 products
 //! where its definition has 144; a 4x4 one that moves by 2 is four of 2x2 on the phases of its input, and by tiles of 3x3
 //! outputs takes 64 where its definition has 144. Errors are some ten times those of plain sums in `f32`, a hundredth of
-//! those of bfloat16, so [`Precision::Mixed`] takes this way where the machine multiplies no bfloat16.
+//! those of bfloat16: [`Precision::Filtered`](crate::Precision::Filtered) takes this way, and so does mixed precision where the machine
+//! multiplies no bfloat16.
 //!
 //! A strip of tiles of any images is transformed into a panel for each point, each multiplied by its own matrix of packed
 //! weights; the products of a few output channels are transformed back at once. A tile's outputs depend on its inputs
@@ -17,7 +18,7 @@ use rayon::prelude::*;
 use crate::conv::{Activation, Conv, Epilogue};
 use crate::finish::Shared;
 use crate::gather::RowPart;
-use crate::level::{Level, Mode, Precision};
+use crate::level::Mode;
 use crate::product::Layout;
 use crate::scratch;
 use crate::tile::{Tile, by_weights};
@@ -35,7 +36,7 @@ fn point_lanes(inputs: usize) -> usize {
 
 /// How a convolution goes this way, if it does.
 pub(crate) fn kind(conv: &Conv, mode: Mode, direction: Direction) -> Option<Kind> {
-    let suits = mode.precision == Precision::Mixed && mode.level < Level::Bf16 && conv.groups == 1;
+    let suits = mode.is_filtered() && conv.groups == 1;
     let (inputs, outputs) = (conv.in_channels, conv.out_channels);
     // Channels on either side from which the products pay for the transforms.
     match (conv.kernel, conv.stride) {

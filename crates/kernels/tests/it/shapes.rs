@@ -36,7 +36,11 @@ pub(crate) fn is_tiled(conv: &Conv, mode: Mode) -> bool {
     let plain = [kernel, stride] == [[3, 3], [1, 1]] && wide && conv.padding.iter().all(|&p| p <= 2);
     let halving = [kernel, stride] == [[4, 4], [2, 2]] && conv.in_channels >= 4 && conv.out_channels >= 16;
     // Also those of a few pixels, which are not.
-    (plain || halving) && groups == 1 && mode.precision == Precision::Mixed && mode.level < Level::Bf16
+    let filtered = match mode.precision {
+        Precision::Filtered => true,
+        precision => precision == Precision::Mixed && mode.level < Level::Bf16,
+    };
+    (plain || halving) && groups == 1 && filtered
 }
 
 /// Kernels 1-7, strides 1-3, any padding, groups, odd sizes.
@@ -80,6 +84,7 @@ pub(crate) fn modes() -> impl Iterator<Item = (Mode, f64)> {
     Level::available().flat_map(|level| {
         [
             (Mode { level, precision: Precision::F32 }, 1e-6),
+            (Mode { level, precision: Precision::Filtered }, 5e-6),
             // By tiles, where factors are not rounded.
             (
                 Mode { level, precision: Precision::Mixed },
