@@ -43,11 +43,8 @@ pub(crate) fn forward(conv: &Conv, x: &[f32], w: &[f32], epilogue: Epilogue<'_>,
                 #[inline(always)]
                 || {
                     phases.fill(x, staged);
-                    let mut terms = Vec::with_capacity(kernel);
-                    for (reads, y) in reads.iter().zip(y.chunks_exact_mut(cols)) {
-                        terms.clear();
-                        terms.extend(reads.iter().map(|read| (w[read.tap], &staged[read.at..])));
-                        weigh(&terms, y);
+                    for (row, reads) in reads.iter().enumerate() {
+                        weigh((w, reads, staged), &mut y[row * cols..], cols);
                     }
                     finish(epilogue, channel, y);
                 },
@@ -69,7 +66,7 @@ pub(crate) fn input_gradient(conv: &Conv, dy: &[f32], w: &[f32], dx: &mut [f32])
         let w = &w[plane % conv.groups * kernel..][..kernel];
         scratch::with(|scratch| {
             let staged = scratch.staged.take(rows * spread.wide + LANES);
-            let sums = scratch.sums.take(conv.width.div_ceil(step));
+            let sums = scratch.sums.take(conv.width.div_ceil(step) + LANES);
             vectorised(
                 #[inline(always)]
                 || {
@@ -77,13 +74,15 @@ pub(crate) fn input_gradient(conv: &Conv, dy: &[f32], w: &[f32], dx: &mut [f32])
                     for (to, from) in staged.chunks_exact_mut(spread.wide).zip(dy.chunks_exact(cols)) {
                         to[conv.kernel[1]..][..cols].copy_from_slice(from);
                     }
-                    let mut terms = Vec::with_capacity(kernel);
+                    if step == 1 {
+                        for (row, reads) in reads.iter().enumerate() {
+                            weigh((w, &reads[0], staged), &mut dx[row * conv.width..], conv.width);
+                        }
+                        return;
+                    }
                     for (reads, dx) in reads.iter().zip(dx.chunks_exact_mut(conv.width)) {
                         for (phase, reads) in reads.iter().enumerate().take(conv.width) {
-                            terms.clear();
-                            terms.extend(reads.iter().map(|read| (w[read.tap], &staged[read.at..])));
-                            let sums = &mut sums[..(conv.width - phase).div_ceil(step)];
-                            weigh(&terms, sums);
+                            weigh((w, reads, staged), sums, (conv.width - phase).div_ceil(step));
                             let to = dx[phase..].iter_mut().step_by(step);
                             to.zip(&*sums).for_each(|(dx, sum)| *dx = *sum);
                         }
@@ -214,16 +213,25 @@ impl<'a> Spread<'a> {
     }
 }
 
-/// `sums[i]` is the sum of `weight * values[i]` in the terms' order; values go on for a vector beyond the sums.
+/// The first `count` of `sums` become the sums of weight times value in the reads' order. What follows them in the last vector,
+/// where there is room, becomes anything: rows are summed from the first to the last, so the next one mends it.
 #[inline(always)]
-fn weigh(terms: &[(f32, &[f32])], sums: &mut [f32]) {
-    for (block, sums) in sums.chunks_mut(LANES).enumerate() {
+fn weigh((w, reads, staged): (&[f32], &[Read], &[f32]), sums: &mut [f32], count: usize) {
+    for first in (0..count).step_by(LANES) {
         let mut lanes = [0.0; LANES];
-        for (weight, values) in terms {
-            let values: &[f32; LANES] = values[block * LANES..].first_chunk().expect("values go on");
+        for read in reads {
+            let weight = w[read.tap];
+            let values: &[f32; LANES] = staged[read.at + first..].first_chunk().expect("values go on");
             lanes.iter_mut().zip(values).for_each(|(lane, value)| *lane += weight * value);
         }
-        sums.copy_from_slice(&lanes[..sums.len()]);
+        let sums = &mut sums[first..];
+        match sums.first_chunk_mut() {
+            Some(sums) => *sums = lanes,
+            None => {
+                let rest = sums.len();
+                sums.copy_from_slice(&lanes[..rest]);
+            }
+        }
     }
 }
 
