@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Common;
 use crate::console::Console;
 
-/// Go the whole way on phantom knees: a few minutes, no data needed, ends with a report.
+/// Go the whole way on phantom knees: a few minutes, no data needed, ends with a report and with knees by the model that comes along.
 #[derive(Args)]
 #[command(after_help = "Example:\n  doppelray demo --out demo\n\n\
     Each step is shown with its own command line. The same command again goes on where it was interrupted.")]
@@ -55,6 +55,7 @@ impl Demo {
             vec!["train", &at("knees"), "--out", &at("run"), "--preset", "tiny", "--time", &time],
             vec!["sample", &at("run"), "--out", &at("fakes"), "--seeds", "0-499"],
             vec!["evaluate", &at("knees"), &at("fakes"), "--out", &at("proof")],
+            vec!["sample", "knee", "--out", &at("real-knees-doubles"), "--seeds", "0-19", "--mix", "even"],
         ]
         .map(|words| words.into_iter().map(str::to_owned).collect::<Vec<_>>());
         let mut shown = Vec::new();
@@ -64,7 +65,8 @@ impl Demo {
             step(words, common)?;
         }
         let report = self.out.join("proof/evaluate.html");
-        console.finish(&ending(&report), &Report { report: report.clone(), steps: shown })
+        let doubles = self.out.join("real-knees-doubles");
+        console.finish(&ending(&report, &doubles), &Report { report: report.clone(), steps: shown })
     }
 }
 
@@ -81,13 +83,14 @@ fn step(words: &[String], common: Common) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn ending(report: &Path) -> String {
+fn ending(report: &Path, doubles: &Path) -> String {
     format!(
-        "\nThe report: {}\n\nWith your own images, sorted as FOLDER/GRADE/*.png:\n\
+        "\nThe report: {}\nTwenty knees by the model that comes with the program, which learned from real ones: {}\n\nWith your own images, sorted as FOLDER/GRADE/*.png:\n\
          \x20 doppelray import FOLDER --out knees\n\
          \x20 doppelray train knees --out run --preset tiny --time 30m\n\
          \x20 doppelray sample run --seeds 0-999 --out fakes\n\
          \x20 doppelray evaluate knees fakes --out proof",
-        report.display()
+        report.display(),
+        doubles.display()
     )
 }

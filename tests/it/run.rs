@@ -28,6 +28,7 @@ fn the_model_is_the_snapshot_that_came_nearest_to_val() {
     let snapshot = format!("run/snapshots/{:06}.safetensors", nearest + 1);
     let read = |name: &str| std::fs::read(lab.path(name)).unwrap();
     assert!(read("run/model.safetensors") == read(&snapshot), "{distances:?}");
+    lab.client("events.py", "run");
     lab.succeed(&format!(
         "train knees --out rated {SMALL} --set game.adam.rate=1e-9 --set patience=1 --kimg 4"
     ));

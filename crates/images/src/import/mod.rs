@@ -329,7 +329,7 @@ fn conclude(
     let bore = settled.rows.iter().filter(|row| row.flags.split(' ').any(|flag| flag == "text")).count();
     if bore > 0 {
         notes.push(format!(
-            "{bore} images bore text, it seems, and were painted over there; the flag `text` marks them: look at them"
+            "{bore} images bore text, it seems, and were painted over there; their flag is text: look at them"
         ));
     }
     notes.extend(settled.notes.into_iter().chain(report.notes));

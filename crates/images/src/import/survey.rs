@@ -18,6 +18,7 @@ use crate::collection::{Collection, Kind, Row, hex};
 use crate::dicom::Spacing;
 use crate::error::{Error, Result};
 use crate::source::{Header, Origin};
+use crate::text::Text;
 
 /// A file that can be imported, as far as its header, its name and its labels tell.
 pub(super) struct Candidate {
@@ -183,6 +184,10 @@ impl Survey {
     fn note(&mut self, plan: &Plan, unnamed: usize, labels: Option<&Labels>) {
         let all = self.candidates.len();
         let said = match plan.subjects {
+            Subjects::AsGiven if plan.about.kind == Kind::Real && plan.text == Text::Keep => Some(
+                "subjects and files are called as the source calls them, and text in the pixels stays; if those are a \
+                 hospital's, import with --key FILE, which masks text too",
+            ),
             Subjects::AsGiven if plan.about.kind == Kind::Real => Some(
                 "subjects and files are called as the source calls them; if those are a hospital's numbers, import with \
                  --key FILE",
