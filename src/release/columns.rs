@@ -72,6 +72,8 @@ fn present<T>(values: impl Iterator<Item = Option<T>>) -> (Vec<T>, Vec<i16>) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::Field;
 
@@ -90,9 +92,9 @@ mod tests {
         let entries = [entry(0, Some(4), Some(u64::MAX)), entry(1, None, None), entry(2, Some(0), Some(7))];
         let bytes = table(&entries).unwrap();
         assert_eq!(bytes, table(&entries).unwrap());
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), bytes).unwrap();
-        let reader = SerializedFileReader::new(file.reopen().unwrap()).unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let reader = SerializedFileReader::new(file).unwrap();
         let rows: Vec<Vec<Field>> = reader
             .get_row_iter(None)
             .unwrap()

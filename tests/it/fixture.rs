@@ -75,6 +75,7 @@ impl Fixture {
 
     /// Runs a script of `tests/clients` on a file or folder of the fixture, by the Python that has what it needs; where there
     /// is none, that is said.
+    #[expect(clippy::print_stdout, reason = "a test says what it skips, and what others found")]
     pub(crate) fn client(&self, script: &str, on: &str) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let (python, script) = (root.join(".venv/bin/python"), root.join("tests/clients").join(script));
