@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::figure::{Reports, find};
-use super::gate::{Judged, Outcome};
+use super::gate::Judged;
 use super::{Images, Release};
 use crate::report::html::text::number;
 
@@ -92,13 +92,9 @@ fn grades(images: &Images) -> String {
 fn decision(release: &Release) -> String {
     let row = |line: &Judged| {
         let figures: Vec<String> = line.figures.iter().map(|f| plain(&f.figure)).collect();
-        let outcome = match (line.outcome, &line.overridden) {
-            (_, Some(_)) => "**overridden**",
-            (Outcome::Holds, _) => "holds",
-            (Outcome::Fails, _) => "fails",
-            (Outcome::Silent, _) => "not measured",
-        };
-        format!("| {} | {} | {} | {outcome} | {} |\n", line.name, line.demand, figures.join(", "), line.why)
+        let said = line.said();
+        let said = if line.overridden.is_some() { format!("**{said}**") } else { said.to_owned() };
+        format!("| {} | {} | {} | {said} | {} |\n", line.name, line.demand, figures.join(", "), line.why)
     };
     let mut text = format!(
         "## Why it was released\n\nThe policy `policy.toml` was held against reports that speak of exactly these images.\n\n\

@@ -34,6 +34,18 @@ pub(crate) struct Judged {
     pub(crate) overridden: Option<Override>,
 }
 
+impl Judged {
+    /// The outcome in words.
+    pub(crate) fn said(&self) -> &'static str {
+        match (self.outcome, &self.overridden) {
+            (_, Some(_)) => "overridden",
+            (Outcome::Holds, _) => "holds",
+            (Outcome::Fails, _) => "fails",
+            (Outcome::Silent, _) => "not measured",
+        }
+    }
+}
+
 /// One figure against its bound.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Figure {

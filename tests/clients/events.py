@@ -40,7 +40,7 @@ server = subprocess.Popen([sys.executable, "-m", "tensorboard.main", "--logdir",
     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 try:
     shown = {}
-    for _ in range(300):
+    for _ in range(600):
         try:
             shown = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/data/plugin/scalars/tags"))
             if shown:

@@ -162,7 +162,7 @@ def pynetdicom():
         server = subprocess.Popen(["Orthanc", f"{folder}/orthanc.json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             ask = lambda path, **more: urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{web}/{path}", **more)).read()
-            for _ in range(200):
+            for _ in range(600):
                 try:
                     ask("system")
                     break

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::collection::{Film, films};
 use super::shell::{page, paragraph, section, table};
 use super::text::{count, escape, number};
-use crate::release::gate::{Judged, Outcome};
+use crate::release::gate::Judged;
 use crate::release::{Release, plain};
 use crate::report::package::Shown;
 
@@ -34,17 +34,11 @@ pub(crate) fn draw(shown: &Shown, inside: &str, film: Film) -> anyhow::Result<St
 fn decision(release: &Release, inside: &str) -> String {
     let row = |line: &Judged| {
         let figures: Vec<String> = line.figures.iter().map(|figure| plain(&figure.figure)).collect();
-        let outcome = match (line.outcome, &line.overridden) {
-            (_, Some(_)) => "overridden",
-            (Outcome::Holds, _) => "holds",
-            (Outcome::Fails, _) => "fails",
-            (Outcome::Silent, _) => "not measured",
-        };
         vec![
             escape(&line.name),
             escape(&line.demand),
             escape(&figures.join(", ")),
-            outcome.to_owned(),
+            line.said().to_owned(),
             format!("<span class=\"note\">{}</span>", escape(&line.why)),
         ]
     };

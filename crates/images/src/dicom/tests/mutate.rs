@@ -1,8 +1,9 @@
-//! Files with some of their bytes changed: whatever comes of them, it is an image or a refusal. `DOPPELRAY_MUTATIONS=100000`
-//! makes this long, `DOPPELRAY_MUTATE=FILE:FILE` takes other files.
+//! Files with some of their bytes changed: whatever comes of them, it is an image or a refusal. `DOPPELRAY_MUTATIONS=60m` makes
+//! this last an hour (100000: so many mutations of each file), `DOPPELRAY_MUTATE=FILE:FILE` takes other files.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::{Duration, Instant};
 
 use dicom_toolkit_jpeg2000::{EncodeOptions, encode_htj2k};
 use doppelray_measures::rng::{Purpose, Stream, stream};
@@ -13,9 +14,30 @@ use crate::dicom::Refusal;
 use crate::dicom::tags;
 use crate::phantom_dicom::{self, Phi, SYNTAXES};
 
-/// Mutations of each file.
-fn count() -> u64 {
-    std::env::var("DOPPELRAY_MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(150)
+/// When to stop.
+enum Until {
+    /// After so many mutations of each file.
+    Count(u64),
+    Time(Instant),
+}
+
+impl Until {
+    fn asked() -> Self {
+        let text = std::env::var("DOPPELRAY_MUTATIONS").unwrap_or_default();
+        let minutes = text.strip_suffix('m').and_then(|minutes| minutes.parse::<u64>().ok());
+        match minutes {
+            Some(minutes) => Self::Time(Instant::now() + Duration::from_secs(60 * minutes)),
+            None => Self::Count(text.parse().unwrap_or(150)),
+        }
+    }
+
+    /// Whether a round is to follow so many.
+    fn goes_on(&self, rounds: u64) -> bool {
+        match self {
+            Self::Count(count) => rounds < *count,
+            Self::Time(end) => Instant::now() < *end,
+        }
+    }
 }
 
 /// The files that are mutated.
@@ -81,20 +103,24 @@ fn mutated(bytes: &[u8], random: &mut Stream) -> Vec<u8> {
 
 #[test]
 fn a_mutated_file_is_an_image_or_a_refusal_and_no_decoder_of_ours_breaks() {
-    let mut broken = BTreeMap::new();
-    for (name, bytes) in seeds() {
-        // The long streams take long; the many short ones find more.
-        let count = if bytes.len() > 60_000 { count().div_ceil(10) } else { count() };
-        let (mut images, mut refused) = (0, 0);
-        for index in 0..count {
-            let bytes = mutated(&bytes, &mut stream(bytes.len() as u64, Purpose::Mutation, index));
+    let (mut broken, seeds, until) = (BTreeMap::new(), seeds(), Until::asked());
+    let mut told: Vec<[u64; 2]> = vec![[0; 2]; seeds.len()];
+    for round in (0..).take_while(|round| until.goes_on(*round)) {
+        for ((name, bytes), told) in seeds.iter().zip(&mut told) {
+            // The long streams take long; the many short ones find more.
+            if bytes.len() > 60_000 && round % 10 != 0 {
+                continue;
+            }
+            let bytes = mutated(bytes, &mut stream(bytes.len() as u64, Purpose::Mutation, round));
             match open(bytes).and_then(|mut film| film.image(film.frames().min(3) - 1)) {
-                Ok(_) => images += 1,
+                Ok(_) => told[0] += 1,
                 Err(Refusal::Broken(what)) => *broken.entry((what, name.clone())).or_insert(0) += 1,
-                Err(_) => refused += 1,
+                Err(_) => told[1] += 1,
             }
         }
-        println!("{name}: {images} images, {refused} refused of {count}");
+    }
+    for ((name, _), [images, refused]) in seeds.iter().zip(&told) {
+        println!("{name}: {images} images, {refused} refused");
     }
     println!("contained: {broken:?}");
     let ours = broken.keys().filter(|(what, _)| matches!(*what, "RLE decoder" | "JPEG-LS decoder"));
