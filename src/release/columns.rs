@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use parquet::column::writer::ColumnWriter;
-use parquet::data_type::ByteArray;
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
 use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
 use super::manifest::Entry;
@@ -29,45 +28,40 @@ pub(crate) fn table(entries: &[Entry]) -> anyhow::Result<Vec<u8>> {
     let properties = Arc::new(WriterProperties::builder().set_created_by(by).build());
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties)?;
     let mut rows = writer.next_row_group()?;
-    let mut place = 0;
-    while let Some(mut column) = rows.next_column()? {
-        match column.untyped() {
-            ColumnWriter::ByteArrayColumnWriter(column) => {
-                let text: fn(&Entry) -> &str = match place {
-                    0 => |entry| &entry.file,
-                    1 => |entry| &entry.id,
-                    4 => |entry| &entry.sha256,
-                    _ => |entry| &entry.source_sha256,
-                };
-                let values: Vec<ByteArray> = entries.iter().map(|entry| text(entry).into()).collect();
-                column.write_batch(&values, None, None)?;
-            }
-            ColumnWriter::Int32ColumnWriter(column) => {
-                let (values, there) = present(entries.iter().map(|entry| entry.grade.map(i32::from)));
-                column.write_batch(&values, Some(&there), None)?;
-            }
-            ColumnWriter::Int64ColumnWriter(column) => {
-                // The type is unsigned; its bits are these.
-                let (values, there) = present(entries.iter().map(|entry| entry.seed.map(u64::cast_signed)));
-                column.write_batch(&values, Some(&there), None)?;
-            }
-            _ => unreachable!("the schema above"),
-        }
-        column.close()?;
-        place += 1;
-    }
+    // In the schema's order.
+    text(&mut rows, entries.iter().map(|entry| entry.file.as_str()))?;
+    text(&mut rows, entries.iter().map(|entry| entry.id.as_str()))?;
+    perhaps::<Int32Type>(&mut rows, entries.iter().map(|entry| entry.grade.map(i32::from)))?;
+    // The type is unsigned; its bits are these.
+    perhaps::<Int64Type>(&mut rows, entries.iter().map(|entry| entry.seed.map(u64::cast_signed)))?;
+    text(&mut rows, entries.iter().map(|entry| entry.sha256.as_str()))?;
+    text(&mut rows, entries.iter().map(|entry| entry.source_sha256.as_str()))?;
     rows.close()?;
     Ok(writer.into_inner()?)
 }
 
-/// The values that are there, and of every row whether its is (1) or not (0).
-fn present<T>(values: impl Iterator<Item = Option<T>>) -> (Vec<T>, Vec<i16>) {
+type Rows<'a> = SerializedRowGroupWriter<'a, Vec<u8>>;
+
+/// Writes the next column, of texts.
+fn text<'a>(rows: &mut Rows, values: impl Iterator<Item = &'a str>) -> anyhow::Result<()> {
+    let values: Vec<ByteArray> = values.map(ByteArray::from).collect();
+    column::<ByteArrayType>(rows, &values, None)
+}
+
+/// Writes the next column, of numbers that may be absent: the values that are there, and of every row whether its is.
+fn perhaps<T: DataType>(rows: &mut Rows, values: impl Iterator<Item = Option<T::T>>) -> anyhow::Result<()> {
     let (mut found, mut there) = (Vec::new(), Vec::new());
     for value in values {
         there.push(i16::from(value.is_some()));
         found.extend(value);
     }
-    (found, there)
+    column::<T>(rows, &found, Some(&there))
+}
+
+fn column<T: DataType>(rows: &mut Rows, values: &[T::T], there: Option<&[i16]>) -> anyhow::Result<()> {
+    let mut column = rows.next_column()?.expect("the schema has as many");
+    column.typed::<T>().write_batch(values, there, None)?;
+    Ok(column.close()?)
 }
 
 #[cfg(test)]

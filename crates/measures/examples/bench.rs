@@ -1,4 +1,5 @@
-//! Seconds of Frechet distance, kernel distance with its interval, precision, recall, density and coverage, and of the last two in one pass; `bench/evaluate.py` sets them beside others.
+//! Seconds of Frechet distance, of kernel distance with its interval, of precision, recall, density and coverage, and of all but the first
+//! in one pass; `bench/evaluate.py` sets them beside others.
 //!
 //! Arguments: images a side, features, and a file of both sets' f32 values, one after the other.
 #![allow(clippy::print_stdout, reason = "a bench prints")]

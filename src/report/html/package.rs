@@ -1,11 +1,9 @@
 //! The page of a package: what is in it, why it may travel, who answers for it.
 
-use std::collections::BTreeMap;
-
 use super::collection::{Film, films};
 use super::shell::{page, paragraph, section, table};
 use super::text::{count, escape, number};
-use crate::release::gate::Judged;
+use crate::release::gate::{Dropped, Judged};
 use crate::release::{Release, plain};
 use crate::report::package::Shown;
 
@@ -59,7 +57,7 @@ fn decision(release: &Release, inside: &str) -> String {
 }
 
 fn left_out(release: &Release) -> String {
-    let row = |dropped: &crate::release::gate::Dropped| {
+    let row = |dropped: &Dropped| {
         vec![format!("<code>{}</code>", escape(&dropped.file)), escape(&dropped.by.join(", "))]
     };
     let rows: Vec<Vec<String>> = release.dropped.iter().take(LINES).map(row).collect();
@@ -74,32 +72,29 @@ fn provenance(shown: &Shown) -> String {
     let mut forms = vec!["PNG in folders"];
     forms.extend(shown.release.webdataset.then_some("WebDataset shards"));
     forms.extend(shown.release.dicom.then_some("DICOM secondary captures"));
-    let mut rows = BTreeMap::new();
-    let mut put = |place: usize, key: &str, value: String| rows.insert(place, vec![key.to_owned(), value]);
-    put(
-        0,
-        "images",
-        format!("{} of {1} x {1} pixels and {2} bits", count(images.count), images.size, images.bits),
-    );
-    put(1, "forms", forms.join(", "));
-    put(2, "licence", said(&shown.release.licence));
-    put(3, "authors", said(&shown.release.authors.join(", ")));
-    put(4, "drawn by", format!("model {}, doppelray {}", code(&source.model), said(&source.made_by)));
-    put(5, "of the collection", code(&source.hash));
-    if let Some(marks) = &shown.release.marks {
+    let mut rows = vec![
+        (
+            "images",
+            format!("{} of {1} x {1} pixels and {2} bits", count(images.count), images.size, images.bits),
+        ),
+        ("forms", forms.join(", ")),
+        ("licence", said(&shown.release.licence)),
+        ("authors", said(&shown.release.authors.join(", "))),
+        ("drawn by", format!("model {}, doppelray {}", code(&source.model), said(&source.made_by))),
+        ("of the collection", code(&source.hash)),
+    ];
+    rows.extend(shown.release.marks.as_ref().map(|marks| {
         let found = format!(
             "a statement in every file, a watermark of {} bits in every picture (at {} dB)",
             marks.bits,
             number(marks.psnr)
         );
-        put(6, "marks", found);
-    }
-    put(
-        7,
-        "packed by",
-        format!("doppelray {}: {}", said(&shown.release.version), code(&shown.release.command)),
-    );
-    table(&[String::new(), String::new()], &rows.into_values().collect::<Vec<_>>())
+        ("marks", found)
+    }));
+    let made = format!("doppelray {}: {}", said(&shown.release.version), code(&shown.release.command));
+    rows.push(("packed by", made));
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|(key, value)| vec![key.to_owned(), value]).collect();
+    table(&[String::new(), String::new()], &rows)
 }
 
 fn checks(shown: &Shown) -> String {

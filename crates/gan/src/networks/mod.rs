@@ -105,7 +105,7 @@ impl Conv {
         self.window = self.window.precision(precision);
     }
 
-    /// `[b, in, h, w]` to `[b, out, h', w']`: leaky ReLU of slope 1 leaves things as they are.
+    /// `[b, in, h, w]` to `[b, out, h', w']`, without activation.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         convolution_bias_activation(x, self.weight.val(), self.bias.val(), self.window, Activation::Identity)
     }

@@ -1,4 +1,4 @@
-//! Convolutions, transposed ones, and convolutions that end in bias and leaky ReLU.
+//! Convolutions, transposed ones, and convolutions that end in bias and activation.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

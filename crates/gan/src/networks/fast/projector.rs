@@ -22,7 +22,7 @@ struct Fixed {
 }
 
 impl Fixed {
-    /// Without activation: leaky ReLU of slope 1.
+    /// Without activation.
     fn forward(&self, x: Tensor<4>, window: Window) -> Tensor<4> {
         convolution_bias_activation(x, self.weight.val(), self.bias.val(), window, Activation::Identity)
     }
