@@ -1,6 +1,6 @@
 """Writes crates/measures/tests/golden.json: reference values from independent implementations.
 
-    python3 -m venv .venv && .venv/bin/pip install numpy scipy scikit-learn prdc mpmath vendi-score && .venv/bin/python bench/golden.py
+    python3 -m venv .venv && .venv/bin/pip install numpy scipy scikit-learn prdc mpmath vendi-score frd-score && .venv/bin/python bench/golden.py
 
 The inputs are not stored: `cloud` draws them here and in crates/measures/tests/golden.rs from the same integers.
 """
@@ -15,6 +15,7 @@ import scipy.linalg
 import scipy.spatial
 import sklearn.discriminant_analysis
 import sklearn.metrics.pairwise
+from frd_score import frd
 from vendi_score import vendi
 
 MASK = (1 << 64) - 1
@@ -93,6 +94,13 @@ def probe(a, b):
     return model.decision_function(b[:5]).tolist()
 
 
+def frechet_radiomics(a, b):
+    """As frd-score's version 1: both in deviations of the first, the logarithm of the squared distance."""
+    sides = [frd.z_score_normalize(x, base_distribution=a) for x in (a, b)]
+    moments = [moment for x in sides for moment in (x.mean(0), numpy.cov(x, rowvar=False))]
+    return float(numpy.log(frd.calculate_frechet_distance(*moments)))
+
+
 def main():
     cases = []
     for real, fake, width, shift, k in [(300, 400, 16, 0.0, 5), (200, 150, 40, 0.05, 3), (20, 30, 24, 0.02, 5), (12, 15, 32, 0.0, 4)]:
@@ -102,6 +110,8 @@ def main():
         values = {name: float(v) for name, v in prdc.compute_prdc(a, b, k).items()}
         values |= {"kid": kid(a, b), "authenticity": authenticity(a, b), "vendi": float(vendi.score_dual(b, normalize=True)), "probe": probe(a, b)}
         cases.append(case | {"frechet": frechet(a, b)} | values)
+        # Its matrix root cannot be trusted where covariances are singular.
+        cases[-1]["frechet_radiomics"] = frechet_radiomics(a, b) if frechet is frechet_scipy else None
         print(cases[-1])
     path = pathlib.Path(__file__).parent.parent / "crates/measures/tests/golden.json"
     path.write_text(json.dumps(cases, indent=1) + "\n")

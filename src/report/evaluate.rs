@@ -73,6 +73,9 @@ pub(crate) struct Space {
     /// Whether a network makes it.
     pub(crate) learned: bool,
     pub(crate) overall: Comparison,
+    /// Of radiomics alone: the logarithm of `overall.frechet`, as that distance is published.
+    #[serde(default)]
+    pub(crate) frechet_radiomics: Option<Estimate>,
     pub(crate) grades: BTreeMap<String, Comparison>,
     /// By group, where groups were asked for.
     #[serde(default)]

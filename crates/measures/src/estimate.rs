@@ -26,6 +26,14 @@ pub struct Estimate {
     pub n: usize,
 }
 
+impl Estimate {
+    /// The same on another, increasing scale; nothing where the value or an end of the interval has no place there.
+    pub fn through(&self, scale: impl Fn(f64) -> Option<f64>) -> Option<Self> {
+        let [value, low, high] = [self.value, self.low, self.high].map(&scale);
+        Some(Self { value: value?, low: low?, high: high?, floor: self.floor.and_then(scale), ..*self })
+    }
+}
+
 /// How an interval is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Resampling {

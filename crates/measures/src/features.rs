@@ -114,7 +114,7 @@ impl Features {
     }
 
     /// The same rows with each feature shifted and scaled so that `reference` has mean 0 and deviation 1; one that does not
-    /// vary there is shifted only.
+    /// vary there has no such scale, and is 0.
     pub fn standardised_by(&self, reference: &Self) -> Result<Self, FeatureError> {
         reference.same_space(self)?;
         let n = reference.len() as f64;
@@ -124,11 +124,11 @@ impl Features {
                 let value = |row| f64::from(reference.row(row)[at]);
                 let centre = mean(&value);
                 let variance = mean(&|row| (value(row) - centre).powi(2));
-                (centre, if variance > 0.0 { variance.sqrt() } else { 1.0 })
+                (centre, if variance > 0.0 { variance.sqrt().recip() } else { 0.0 })
             })
             .collect();
         let values = self.values.chunks_exact(self.width).flat_map(|row| {
-            row.iter().zip(&constants).map(|(v, (centre, scale))| ((f64::from(*v) - centre) / scale) as f32)
+            row.iter().zip(&constants).map(|(v, (centre, scale))| ((f64::from(*v) - centre) * scale) as f32)
         });
         let values = values.collect();
         Ok(Self { width: self.width, values, units: self.units.clone() })
@@ -176,6 +176,8 @@ mod tests {
     fn a_reference_standardised_by_itself_has_mean_0_and_deviation_1() {
         let set = Features::new(2, vec![1.0, 7.0, 3.0, 7.0]).unwrap();
         assert_eq!(set.standardised_by(&set).unwrap().values, [-1.0, 0.0, 1.0, 0.0]);
+        let other = Features::new(2, vec![4.0, 7.0, 2.0, 8.0]).unwrap();
+        assert_eq!(other.standardised_by(&set).unwrap().values[1..2], [0.0]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Agreement with scipy, mpmath, scikit-learn and the packages prdc and vendi-score; `bench/golden.py` writes the stored values.
+//! Agreement with scipy, mpmath, scikit-learn and the packages prdc, vendi-score and frd-score; `bench/golden.py` writes the stored values.
 
 use doppelray_measures::Features;
 use doppelray_measures::authenticity::authentic;
@@ -6,6 +6,7 @@ use doppelray_measures::discriminant::Discriminant;
 use doppelray_measures::frechet::{Gaussian, frechet};
 use doppelray_measures::kid::kid;
 use doppelray_measures::prdc::indicators;
+use doppelray_measures::radiomics::frechet_radiomics;
 use doppelray_measures::vendi::vendi;
 
 /// Everything is f64 on the same f32 features: what is left is rounding in scipy's matrix root.
@@ -20,6 +21,7 @@ struct Case {
     k: usize,
     by: String,
     frechet: f64,
+    frechet_radiomics: Option<f64>,
     precision: f64,
     recall: f64,
     density: f64,
@@ -54,6 +56,12 @@ fn error(ours: f64, theirs: f64) -> f64 {
     (ours - theirs).abs() / theirs.abs().max(1e-3)
 }
 
+/// As radiomics are compared.
+fn in_deviations(real: &Features, synthetic: &Features) -> f64 {
+    let moments = |set: &Features| Gaussian::of(&set.standardised_by(real).unwrap()).unwrap();
+    frechet_radiomics(frechet(&moments(real), &moments(synthetic)).unwrap()).unwrap()
+}
+
 #[test]
 fn the_measures_agree_with_independent_implementations() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("golden.json")).unwrap();
@@ -74,8 +82,16 @@ fn the_measures_agree_with_independent_implementations() {
             ("authenticity", share, case.authenticity),
             ("vendi", vendi(&synthetic).unwrap().value, case.vendi),
         ];
-        let errors = pairs.map(|(name, ours, theirs)| (name, error(ours, theirs)));
-        let shown = errors.map(|(name, error)| format!("{name} {error:.1e}")).join(", ");
+        let radiomics = case
+            .frechet_radiomics
+            .map(|theirs| ("frechet_radiomics", in_deviations(&real, &synthetic), theirs));
+        let errors: Vec<(&str, f64)> = pairs
+            .into_iter()
+            .chain(radiomics)
+            .map(|(name, ours, theirs)| (name, error(ours, theirs)))
+            .collect();
+        let shown =
+            errors.iter().map(|(name, error)| format!("{name} {error:.1e}")).collect::<Vec<_>>().join(", ");
         println!("{:?} by {}: {shown}", (case.real, case.synthetic, case.width), case.by);
         assert!(errors.iter().all(|(_, e)| *e < TOLERANCE), "{errors:?}");
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use doppelray_measures::compare::{Comparison, EqualCount, Figures, Measure};
+use doppelray_measures::radiomics::frechet_radiomics;
 
 use super::reading;
 use super::shell::{figure, paragraph, table};
@@ -64,7 +65,7 @@ pub(crate) fn draw(space: &Space) -> String {
     let charts: String = SHOWN.iter().map(|shown| measure_chart(shown, &all)).collect();
     let charts = format!("<div class=\"charts\">\n{charts}</div>\n");
     let mut out = paragraph("", &format!("{} {} numbers describe an image.", space.about, space.width));
-    out += &overall(&space.overall);
+    out += &overall(space);
     out += &figure("", &format!("{KEY}{charts}"), CAPTION);
     out += &by_part(&all[1..]);
     out += &notes(&all);
@@ -93,7 +94,8 @@ fn measure_chart(shown: &Shown, all: &[(String, &Comparison)]) -> String {
 }
 
 /// Every measure on all images, and both kinds at equal count.
-fn overall(comparison: &Comparison) -> String {
+fn overall(space: &Space) -> String {
+    let comparison = &space.overall;
     let equal = comparison.equal_count.as_ref();
     let sides = equal.map_or_else(String::new, |e| format!(" at {} a side", count(e.n)));
     let head = ["", "All images, 95% interval", &format!("Synthetic{sides}"), &format!("Real{sides}"), ""];
@@ -114,6 +116,16 @@ fn overall(comparison: &Comparison) -> String {
         let dash = || perhaps(None);
         let name = "Fr\u{e9}chet distance, extrapolated".to_owned();
         rows.insert(1, vec![name, estimate(Some(infinite)), dash(), dash(), meaning.to_owned()]);
+    }
+    if let Some(radiomics) = &space.frechet_radiomics {
+        let log = |of: fn(&EqualCount) -> &Figures| {
+            perhaps(equal.map(of).and_then(|f| f[Measure::Frechet]).and_then(frechet_radiomics))
+        };
+        let meaning =
+            "<span class=\"note\">the logarithm of the first line, as it is published (Konz 2026)</span>";
+        let [name, synthetic, real] =
+            ["Fr\u{e9}chet radiomics distance".to_owned(), log(|e| &e.synthetic), log(|e| &e.real)];
+        rows.insert(1, vec![name, estimate(Some(radiomics)), synthetic, real, meaning.to_owned()]);
     }
     table(&head.map(str::to_owned), &rows)
 }

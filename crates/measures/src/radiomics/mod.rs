@@ -42,6 +42,13 @@ pub fn features(pixels: &[f32], width: usize) -> Vec<f64> {
     features
 }
 
+/// The Frechet radiomics distance (Konz et al. 2026, version 1), of a squared Frechet distance between sets whose features are
+/// in deviations of the real images: its natural logarithm. Theirs is of these classes of the image and of its wavelets and
+/// Laplacians of Gaussians; this is of the image alone. Nothing for a distance of 0.
+pub fn frechet_radiomics(distance: f64) -> Option<f64> {
+    Some(distance.ln()).filter(|log| log.is_finite())
+}
+
 /// An image of grey levels 0..[`LEVELS`]; as IBSI counts them, from 1, they are one more.
 struct Binned {
     width: usize,
