@@ -16,3 +16,11 @@ pub(crate) fn keep() {
         unsafe { libmimalloc_sys::mi_option_set(option, value as c_long) };
     }
 }
+
+/// Bytes that are free; where the system does not say, as many as any machine has that can train.
+pub(crate) fn free() -> u64 {
+    let said = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = said.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.map_or(4 << 30, |kib| kib << 10)
+}

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use clap::Args;
 use doppelray_gan::Settings;
-use doppelray_gan::train::{Plan, Stop, Summary, train};
+use doppelray_gan::train::{Alone, Peers, Plan, Stop, Summary, train};
 use doppelray_images::Collection;
 use doppelray_images::progress::Event;
 
 use super::Common;
 use super::sweep::{Entry, Sweep};
 use crate::console::{Console, Usage};
+use crate::memory;
+use crate::peers::{End, join};
 
 /// Train a generator on a collection; the same command again goes on.
 #[derive(Args)]
@@ -48,6 +50,9 @@ pub(crate) struct Train {
     /// End after this much training, over all sessions: 90s, 20m, 3h.
     #[arg(long, value_parser = duration)]
     time: Option<Duration>,
+    /// Memory that decoded images may take, in MiB; beyond, they wait in a file of the run's folder [default: half of what is free].
+    #[arg(long, value_name = "MIB")]
+    cache: Option<u64>,
     /// Train each configuration of this file under equal time, in a folder of its own below --out, and tell which came nearest
     /// to the split `val`. The file: `time = "20m"`, then for each `[[runs]]` a `name` and `set = ["key=value"]`.
     #[arg(long, value_name = "FILE", conflicts_with = "time")]
@@ -66,9 +71,21 @@ impl Train {
             None => {
                 let stop = Stop { time: self.time, flag: &flag };
                 let settings = self.settings(&[])?;
-                let plan = Plan { collection: &collection, settings: &settings, from: self.from.as_deref() };
-                let summary = train(plan, &self.out, stop, &|e| console.listen(e))?;
-                console.finish(&self.ending(&summary), &summary)
+                let peers = join()?;
+                let [place, _] = peers.place();
+                let (from, all) = (self.from.as_deref(), peers.clone());
+                let room = self.room();
+                let plan = Plan { collection: &collection, settings: &settings, from, room, peers: all };
+                let listener = |event| {
+                    if place == 0 {
+                        console.listen(event);
+                    }
+                };
+                let summary = peers.end(train(plan, &self.out, stop, &listener).map_err(Into::into))?;
+                match place {
+                    0 => console.finish(&self.ending(&summary), &summary),
+                    _ => Ok(()),
+                }
             }
         }
     }
@@ -85,7 +102,9 @@ impl Train {
         for Entry { name, set } in &sweep.runs {
             console.listen(Event::Note(format!("\n{name}: {}", set.join(" "))));
             let settings = self.settings(set)?;
-            let plan = Plan { collection, settings: &settings, from: self.from.as_deref() };
+            let peers = Arc::new(Alone);
+            let (from, room) = (self.from.as_deref(), self.room());
+            let plan = Plan { collection, settings: &settings, from, room, peers };
             let stop = Stop { time: Some(time), flag };
             train(plan, &self.out.join(name), stop, &|e| console.listen(e))?;
             if flag.load(Ordering::Relaxed) {
@@ -94,6 +113,11 @@ impl Train {
         }
         let found = sweep.found(&self.collection, &self.out)?;
         console.finish(&found.table(), &found)
+    }
+
+    /// Bytes that decoded images may take.
+    fn room(&self) -> u64 {
+        self.cache.map_or_else(|| memory::free() / 2, |mib| mib << 20)
     }
 
     fn ending(&self, summary: &Summary) -> String {

@@ -1,5 +1,7 @@
 //! What comes after a first training: choosing, going on from a model, looking at a run.
 
+use std::path::PathBuf;
+
 use crate::fixture::Fixture;
 
 /// A tiny run with a snapshot every thousand images.
@@ -52,6 +54,17 @@ fn a_run_begins_as_another_model_and_says_so() {
         "train knees --out other --from run {SMALL} --kimg 0.08 --set game.generator.channels=[8,16]"
     );
     assert!(lab.fail(1, &other).contains("has shape"));
+}
+
+#[test]
+fn images_that_find_no_room_in_memory_wait_in_a_file_and_nothing_else_changes() {
+    let lab = begun("begun_without_room");
+    lab.succeed(&format!("train knees --out tight {SMALL} --kimg 0.08 --cache 0"));
+    let model = |run: &str| std::fs::read(lab.path(run).join("model.safetensors")).unwrap();
+    assert!(model("tight") == model("run"));
+    let events = |path: &PathBuf| path.to_string_lossy().contains("tfevents");
+    let names = |run: &str| lab.files(run).into_keys().filter(|path| !events(path)).collect::<Vec<_>>();
+    assert_eq!(names("tight"), names("run"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Adam (Kingma and Ba 2015) in one pass over plain values, with a state that a checkpoint can hold by name.
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 use doppelray_kernels::passes::{self, AdamRule, AdamState};
 
@@ -56,7 +56,7 @@ impl Adam {
 
     /// The module after one step down the gradients. Parameters without a gradient stay as they are.
     pub fn step<M: Module>(&mut self, config: AdamConfig, module: M, gradients: &Gradients) -> M {
-        self.paced_step(config, &Pace { share: &|_| 1.0, decay: 0.0 }, module, gradients)
+        self.paced_step(config, &EVEN, module, gradients)
     }
 
     /// The same, each parameter at its own pace.
@@ -67,12 +67,23 @@ impl Adam {
         module: M,
         gradients: &Gradients,
     ) -> M {
+        let slopes = slopes(&module, gradients);
+        self.descend((config, pace), module, &slopes)
+    }
+
+    /// The same down gradients that are plain values.
+    pub(crate) fn descend<M: Module>(
+        &mut self,
+        (config, pace): (AdamConfig, &Pace),
+        module: M,
+        slopes: &Parameters,
+    ) -> M {
         self.steps += 1;
         let correction = |beta: f32| 1.0 - f64::from(beta).powf(self.steps as f64) as f32;
         let AdamConfig { rate, beta_1, beta_2 } = config;
         let corrections = [correction(beta_1), correction(beta_2)];
         let rule = AdamRule { rate, betas: [beta_1, beta_2], corrections, epsilon: EPSILON };
-        module.map(&mut Step { path: Path::default(), rule, pace, state: self, gradients })
+        module.map(&mut Step { path: Path::default(), rule, pace, state: self, slopes })
     }
 }
 
@@ -84,12 +95,37 @@ pub(crate) struct Pace<'a> {
     pub(crate) decay: f32,
 }
 
+/// All alike.
+pub(crate) const EVEN: Pace<'static> = Pace { share: &|_| 1.0, decay: 0.0 };
+
+/// The gradients of a module's parameters as plain values; those that have none are left out.
+pub(crate) fn slopes(module: &impl Module, gradients: &Gradients) -> Parameters {
+    struct Collect<'a>(Path, &'a Gradients, Parameters);
+    impl ModuleVisitor for Collect<'_> {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.0.enter(name);
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.0.exit();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(gradient) = param.val().grad(self.1) {
+                let shape = gradient.dims().to_vec();
+                self.2.insert(self.0.join(), Array { shape, values: values(gradient) });
+            }
+        }
+    }
+    let mut collect = Collect(Path::default(), gradients, Parameters::new());
+    module.visit(&mut collect);
+    collect.2
+}
+
 struct Step<'a> {
     path: Path,
     rule: AdamRule,
     pace: &'a Pace<'a>,
     state: &'a mut Adam,
-    gradients: &'a Gradients,
+    slopes: &'a Parameters,
 }
 
 impl ModuleMapper for Step<'_> {
@@ -100,11 +136,10 @@ impl ModuleMapper for Step<'_> {
         self.path.exit();
     }
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(gradient) = param.val().grad(self.gradients) else { return param };
-        let gradient = values(gradient);
+        let name = self.path.join();
+        let Some(Array { values: gradient, .. }) = self.slopes.get(&name) else { return param };
         let tensor = plain(param.val());
         let zeros = || Array { shape: tensor.dims().to_vec(), values: vec![0.0; gradient.len()] };
-        let name = self.path.join();
         let rule = AdamRule { rate: self.rule.rate * (self.pace.share)(&name), ..self.rule };
         let first = self.state.first.entry(name.clone()).or_insert_with(zeros);
         let second = self.state.second.entry(name).or_insert_with(zeros);
@@ -113,7 +148,7 @@ impl ModuleMapper for Step<'_> {
             weights.iter_mut().for_each(|w| *w *= 1.0 - rule.rate * self.pace.decay);
         }
         let state = AdamState { values: &mut weights, first: &mut first.values, second: &mut second.values };
-        passes::adam_step(rule, &gradient, state).expect("a gradient has its parameter's shape");
+        passes::adam_step(rule, gradient, state).expect("a gradient has its parameter's shape");
         replace(param, weights)
     }
 }

@@ -1,8 +1,15 @@
-//! The training images in memory, and which of them make up a batch.
+//! The training images, decoded once, and which of them make up a batch.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use doppelray_images::progress::{Event, Listener};
-use doppelray_images::{Collection, Image, resize};
+use doppelray_images::{Collection, Image, Row, resize};
 use doppelray_measures::rng::{Purpose, Stream, stream};
 use rayon::prelude::*;
 
@@ -16,8 +23,25 @@ pub(crate) struct Data {
     /// Images of each learned grade, in the order of the settings' grades.
     pub(crate) counts: Vec<usize>,
     size: usize,
-    grades: Vec<Vec<Vec<u8>>>,
+    pixels: Pixels,
+    /// Positions among the images, by grade.
+    grades: Vec<Vec<usize>>,
     shares: Vec<f64>,
+}
+
+/// Where decoded images wait, one after the other.
+enum Pixels {
+    Memory(Vec<u8>),
+    /// A file without a name, which goes with the process; the system keeps in memory what fits.
+    File(Mutex<File>),
+}
+
+/// What decoded images may take of the memory, and where they wait if that is too little.
+#[derive(Clone, Copy)]
+pub(crate) struct Room<'a> {
+    /// In bytes.
+    pub(crate) memory: u64,
+    pub(crate) folder: &'a Path,
 }
 
 /// Real images with the positions of their grades.
@@ -28,26 +52,73 @@ pub(crate) struct Batch {
     pub(crate) grades: Vec<usize>,
 }
 
+impl Pixels {
+    /// `count` images of `area` bytes.
+    fn decoded(
+        count: usize,
+        area: usize,
+        room: Room,
+        load: &(dyn Fn(usize) -> Result<Vec<u8>> + Sync),
+    ) -> Result<Self> {
+        if (count * area) as u64 <= room.memory {
+            let mut all = vec![0; count * area];
+            let fill = |(at, place): (usize, &mut [u8])| load(at).map(|image| place.copy_from_slice(&image));
+            all.par_chunks_mut(area).enumerate().try_for_each(fill)?;
+            return Ok(Self::Memory(all));
+        }
+        let unwritten = || Error::unwritten(room.folder);
+        let file = Mutex::new(tempfile::tempfile_in(room.folder).map_err(unwritten())?);
+        let write = |at: usize| {
+            let image = load(at)?;
+            seek(&file, at * area).and_then(|mut file| file.write_all(&image)).map_err(unwritten())
+        };
+        (0..count).into_par_iter().try_for_each(write)?;
+        Ok(Self::File(file))
+    }
+
+    fn image(&self, at: usize, area: usize) -> Cow<'_, [u8]> {
+        match self {
+            Self::Memory(all) => Cow::Borrowed(&all[at * area..(at + 1) * area]),
+            Self::File(file) => {
+                let mut image = vec![0; area];
+                let read = seek(file, at * area).and_then(|mut file| file.read_exact(&mut image));
+                read.expect("a file that nobody else can name");
+                Cow::Owned(image)
+            }
+        }
+    }
+}
+
+/// The file at a place, for as long as it is held.
+fn seek(file: &Mutex<File>, place: usize) -> io::Result<MutexGuard<'_, File>> {
+    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+    file.seek(SeekFrom::Start(place as u64))?;
+    Ok(file)
+}
+
+impl Batch {
+    /// A part of it.
+    pub(crate) fn part(&self, part: &Range<usize>) -> Self {
+        Self { images: self.images.clone().slice(part.clone()), grades: self.grades[part.clone()].to_vec() }
+    }
+}
+
 /// The split that is trained on.
 pub(crate) const SPLIT: &str = "train";
 
 impl Data {
     /// Decodes the `train` split of a collection.
-    pub(crate) fn read(collection: &Collection, settings: &Settings, listener: Listener) -> Result<Self> {
-        let rows = collection.split(SPLIT);
-        listener(Event::Begin { task: "reading images", total: rows.len() as u64, unit: "images" });
+    pub(crate) fn read(
+        collection: &Collection,
+        settings: &Settings,
+        room: Room,
+        listener: Listener,
+    ) -> Result<Self> {
+        let place = |row: &Row| settings.grades.iter().position(|grade| Some(*grade) == row.grade);
+        let rows: Vec<(usize, &Row)> =
+            collection.split(SPLIT).into_iter().filter_map(|row| Some((place(row)?, row))).collect();
         let mut grades = vec![Vec::new(); settings.grades.len()];
-        let read: Vec<(usize, Vec<u8>)> = rows
-            .par_iter()
-            .filter_map(|row| {
-                let position = settings.grades.iter().position(|g| Some(*g) == row.grade)?;
-                let image = collection.load(row).map(|image| bytes(&image, settings.size));
-                listener(Event::Advance(1));
-                Some(image.map(|image| (position, image)))
-            })
-            .collect::<Result<_, _>>()?;
-        listener(Event::End);
-        read.into_iter().for_each(|(position, image)| grades[position].push(image));
+        rows.iter().enumerate().for_each(|(at, (place, _))| grades[*place].push(at));
         let counts: Vec<usize> = grades.iter().map(Vec::len).collect();
         if let Some(empty) = counts.iter().position(|c| *c == 0) {
             let reason = format!(
@@ -56,8 +127,16 @@ impl Data {
             );
             return Err(Error::content(collection.root(), reason));
         }
+        listener(Event::Begin { task: "reading images", total: rows.len() as u64, unit: "images" });
+        let load = |at: usize| {
+            let image = collection.load(rows[at].1).map(|image| bytes(&image, settings.size));
+            listener(Event::Advance(1));
+            Ok(image?)
+        };
+        let pixels = Pixels::decoded(rows.len(), settings.size * settings.size, room, &load);
+        listener(Event::End);
         let shares = counts.iter().map(|c| (*c as f64).powf(settings.balance)).collect();
-        Ok(Self { hash: collection.hash(), counts, size: settings.size, grades, shares })
+        Ok(Self { hash: collection.hash(), counts, size: settings.size, pixels: pixels?, grades, shares })
     }
 
     /// `count` images of noise of each grade.
@@ -66,13 +145,13 @@ impl Data {
         let area = settings.size * settings.size;
         let image = |index: usize| {
             let draws = stream(settings.seed, Purpose::Batch, index as u64).uniforms(area);
-            draws.into_iter().map(|v| (v * 255.0) as u8).collect()
+            draws.into_iter().map(|v| (v * 255.0) as u8)
         };
-        let grades: Vec<Vec<Vec<u8>>> = (0..settings.grades.len())
-            .map(|grade| (0..count).map(|i| image(grade * count + i)).collect())
-            .collect();
+        let grades: Vec<Vec<usize>> =
+            (0..settings.grades.len()).map(|grade| (grade * count..(grade + 1) * count).collect()).collect();
+        let pixels = Pixels::Memory((0..grades.len() * count).flat_map(image).collect());
         let (counts, shares) = (vec![count; grades.len()], vec![1.0; grades.len()]);
-        Self { hash: "noise".into(), counts, size: settings.size, grades, shares }
+        Self { hash: "noise".into(), counts, size: settings.size, pixels, grades, shares }
     }
 
     /// The real images of the `index`-th batch of a run with this seed.
@@ -90,8 +169,8 @@ impl Data {
         let mut grades = Vec::with_capacity(count);
         for _ in 0..count {
             let grade = draws.choose(&self.shares);
-            let image = &self.grades[grade][draws.below(self.grades[grade].len())];
-            values.extend(image.iter().copied().map(unit));
+            let at = self.grades[grade][draws.below(self.grades[grade].len())];
+            values.extend(self.pixels.image(at, self.size * self.size).iter().copied().map(unit));
             grades.push(grade);
         }
         let data = TensorData::new(values, [count, 1, self.size, self.size]);
@@ -116,4 +195,25 @@ fn bytes(image: &Image, size: usize) -> Vec<u8> {
         resize::square(image, side).to_unit()
     };
     values.into_iter().map(|v| (v * 255.0 + 0.5) as u8).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_the_same_from_memory_and_from_a_file_that_leaves_nothing() {
+        let (folder, area) = (tempfile::tempdir().unwrap(), 9);
+        let load = |at: usize| Ok(vec![at as u8; 9]);
+        let room = |memory| Room { memory, folder: folder.path() };
+        let [memory, file] = [90, 89].map(|most| Pixels::decoded(10, area, room(most), &load).unwrap());
+        assert!(matches!((&memory, &file), (Pixels::Memory(_), Pixels::File(_))));
+        for at in 0..10 {
+            assert_eq!(memory.image(at, area), vec![at as u8; area]);
+            assert_eq!(memory.image(at, area), file.image(at, area));
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let full = |_: usize| Err(Error::Setting("no image".into()));
+        assert!(Pixels::decoded(10, area, room(0), &full).is_err());
+    }
 }

@@ -28,8 +28,8 @@ pub enum Describer {
 impl Describer {
     /// Reads a weights file of whichever network has its tensors.
     pub fn read(path: &Path, device: &Device) -> Result<Self> {
-        let bytes = read(path)?;
-        let weights = Weights::new(path, &bytes, "SqueezeNet 1.1", device)?;
+        let opened = read(path)?;
+        let weights = Weights::new(path, &opened, "SqueezeNet 1.1", device)?;
         let has = |name| weights.names().contains(&name);
         if has("features.3.squeeze.weight") {
             return Ok(Self::SqueezeNet(Box::new(SqueezeNet::of(&weights, device)?)));

@@ -1,15 +1,16 @@
 //! What someone can do who holds a run: ask its critic, and look for the latent of an image.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use doppelray_images::progress::Listener;
 use doppelray_images::{Collection, Image};
 
 use crate::checkpoint::Checkpoint;
-use crate::data::{Data, pixels};
+use crate::data::{Data, Room, pixels};
 use crate::error::{Error, Result};
-use crate::game::{self, Game};
+use crate::game::{self, Alone, Game, Share};
 use crate::model::Stored;
 use crate::networks::Generator;
 use crate::parameters::values;
@@ -30,8 +31,8 @@ impl Critic {
         let settings = Record::read(run)?.config.settings;
         let folder = run.join("checkpoint");
         let Some((Checkpoint { position, state }, _)) = Checkpoint::read(&folder)? else { return Ok(None) };
-        let data = Data::read(collection, &settings, listener)?;
-        let mut game = game::begin(&settings, &data)?;
+        let data = Data::read(collection, &settings, Room { memory: u64::MAX, folder: run }, listener)?;
+        let mut game = game::begin(&settings, &data, Share::new(settings.passes, Arc::new(Alone)))?;
         game.restore(&state, position.step).map_err(|reason| Error::content(&folder, reason))?;
         Ok(Some(Self { images_seen: settings.seen(position.step), settings, game }))
     }

@@ -57,8 +57,8 @@ struct Block {
 impl MobileNet {
     /// Reads the weights. The error names the tensor that is missing or has another shape than torchvision's.
     pub fn read(path: &Path, device: &Device) -> Result<Self> {
-        let bytes = read(path)?;
-        Self::of(&Weights::new(path, &bytes, "MobileNetV2", device)?, device)
+        let opened = read(path)?;
+        Self::of(&Weights::new(path, &opened, "MobileNetV2", device)?, device)
     }
 
     pub(crate) fn of(weights: &Weights, device: &Device) -> Result<Self> {

@@ -1,10 +1,14 @@
 //! What networks trained on ImageNet share: a weights file that is trusted in nothing, and the images they saw.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use half::f16;
-use safetensors::tensor::{Dtype, SafeTensors};
+use pytorch_reader::{DType, PytorchReader};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -17,12 +21,66 @@ pub const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 /// Side of the images they were trained on; features of other sizes are not comparable.
 pub const SIDE: usize = 224;
 
-/// The bytes of a weights file.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(Error::file(path))
+/// A weights file in memory.
+pub(crate) struct Opened {
+    /// Safetensors, whatever the file is.
+    bytes: Cow<'static, [u8]>,
+    /// SHA-256 of the file, in hexadecimal.
+    hash: String,
 }
 
-/// Tensors of a safetensors file by torchvision's names.
+impl Opened {
+    /// A file that is part of the program.
+    pub(crate) fn built_in(bytes: &'static [u8]) -> Self {
+        Self { bytes: Cow::Borrowed(bytes), hash: hash(bytes) }
+    }
+}
+
+/// A weights file: safetensors, or a checkpoint of PyTorch's.
+pub(crate) fn read(path: &Path) -> Result<Opened> {
+    let bytes = std::fs::read(path).map_err(Error::file(path))?;
+    let hash = hash(&bytes);
+    let pickled = path.extension().is_some_and(|ending| PICKLED.iter().any(|known| ending == *known));
+    let bytes = if pickled { unpickled(path, bytes.len())? } else { bytes };
+    Ok(Opened { bytes: Cow::Owned(bytes), hash })
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The real numbers of a checkpoint as safetensors. Its pickle is read, never run.
+fn unpickled(path: &Path, size: usize) -> Result<Vec<u8>> {
+    let bad = |reason: &dyn Display| {
+        let mend = "give a state dictionary as torch.save writes it, or safetensors";
+        Error::content(path, format!("no checkpoint of PyTorch's that can be read ({reason}); {mend}"))
+    };
+    let kind = |tensor: &pytorch_reader::Tensor| match tensor.dtype() {
+        DType::F32 => Some(Dtype::F32),
+        DType::F16 => Some(Dtype::F16),
+        _ => None,
+    };
+    let all = PytorchReader::new(path).map_err(|error| bad(&error))?.into_tensors();
+    let kept: BTreeMap<String, (Dtype, pytorch_reader::Tensor)> =
+        all.into_iter().filter_map(|(name, tensor)| Some((name, (kind(&tensor)?, tensor)))).collect();
+    // Values stand in it as they are: what declares more repeats some without end.
+    if kept.values().map(|(_, tensor)| tensor.byte_len()).sum::<usize>() > size {
+        return Err(bad(&"it declares more values than it holds"));
+    }
+    let read = |(name, (kind, tensor)): (String, (Dtype, pytorch_reader::Tensor))| {
+        Ok((name, kind, tensor.shape().to_vec(), tensor.read().map_err(|error| bad(&error))?))
+    };
+    let read = kept.into_iter().map(read).collect::<Result<Vec<_>>>()?;
+    let views = read.iter().map(|(name, kind, shape, bytes)| {
+        TensorView::new(*kind, shape.clone(), bytes).map(|view| (name, view)).map_err(|error| bad(&error))
+    });
+    safetensors::serialize(views.collect::<Result<Vec<_>>>()?, None).map_err(|error| bad(&error))
+}
+
+/// Endings of checkpoints that PyTorch writes.
+pub const PICKLED: [&str; 2] = ["pth", "pt"];
+
+/// Tensors of a weights file by torchvision's names.
 pub(crate) struct Weights<'a> {
     path: &'a Path,
     /// Whose weights are looked for, in messages.
@@ -35,18 +93,17 @@ pub(crate) struct Weights<'a> {
 impl<'a> Weights<'a> {
     pub(crate) fn new(
         path: &'a Path,
-        bytes: &'a [u8],
+        opened: &'a Opened,
         network: &'static str,
         device: &'a Device,
     ) -> Result<Self> {
-        let file = SafeTensors::deserialize(bytes).map_err(|e| {
+        let file = SafeTensors::deserialize(&opened.bytes).map_err(|e| {
             Error::content(
                 path,
                 format!("not a whole safetensors file ({e}); copy it again from where it came"),
             )
         })?;
-        let hash = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { path, network, file, device, hash })
+        Ok(Self { path, network, file, device, hash: opened.hash.clone() })
     }
 
     /// The same tensors, looked through for another network's.

@@ -15,7 +15,7 @@ use crate::settings::Settings;
 /// A run's folder, held by one process at a time.
 pub struct Run {
     root: PathBuf,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 /// `config.toml`: everything that decides the run.
@@ -92,7 +92,12 @@ impl Run {
         }
         let text = toml::to_string_pretty(config).expect("plain values");
         write_whole(&file, |out| out.write_all(text.as_bytes())).map_err(Error::unwritten(&file))?;
-        Ok(Self { root: root.to_owned(), _lock: lock })
+        Ok(Self { root: root.to_owned(), _lock: Some(lock) })
+    }
+
+    /// A run that another process holds, of whom this one is a part.
+    pub(crate) fn beside(root: &Path) -> Self {
+        Self { root: root.to_owned(), _lock: None }
     }
 
     /// The folder.

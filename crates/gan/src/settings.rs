@@ -22,6 +22,10 @@ pub struct Settings {
     pub precision: Precision,
     /// Images a step.
     pub batch: usize,
+    /// Parts in which a step's images are computed, each by itself: one after the other, which saves memory, or by as many
+    /// processes. Their gradients are averaged; batch norms see a part alone.
+    #[serde(default = "whole")]
+    pub passes: usize,
     /// Steps at the beginning in which the critics learn and the generator rests; for one that was trained before.
     pub rest_steps: u64,
     /// Exponent on a grade's count that gives its share of a batch: 1 natural, 0 even.
@@ -38,6 +42,10 @@ pub struct Settings {
     pub patience: u64,
     /// The game that is played.
     pub game: GameConfig,
+}
+
+fn whole() -> usize {
+    1
 }
 
 /// The presets, by name.
@@ -115,13 +123,19 @@ impl Settings {
             ),
             (self.grades.iter().all(|g| *g <= 4), "grades: 0..=4"),
             ((1..=1024).contains(&self.batch), "batch: 1..=1024"),
+            (
+                self.passes > 0 && self.batch.is_multiple_of(self.passes),
+                "passes: a number that the batch can be cut into",
+            ),
             ((0.0..=1.0).contains(&self.balance), "balance: 0..=1"),
             (self.ema_kimg > 0.0 && self.ema_kimg.is_finite(), "ema_kimg: positive"),
             (self.kimg > 0.0 && self.kimg <= 1e9, "kimg: positive, at most 1e9"),
             (self.tick_kimg > 0.0 && self.tick_kimg <= 1e9, "tick_kimg: positive, at most 1e9"),
             (self.snapshot_ticks > 0, "snapshot_ticks: at least 1"),
         ];
-        match broken(&rules).or_else(|| self.game.check(self.size, self.batch)) {
+        match broken(&rules)
+            .or_else(|| self.game.check(self.size, [self.batch / self.passes.max(1), self.passes]))
+        {
             Some(rule) => Err(Error::Setting(format!("out of range: {rule}"))),
             None => Ok(()),
         }

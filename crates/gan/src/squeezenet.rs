@@ -52,8 +52,8 @@ struct Fire {
 impl SqueezeNet {
     /// Reads the weights. The error names the tensor that is missing or has another shape than torchvision's.
     pub fn read(path: &Path, device: &Device) -> Result<Self> {
-        let bytes = read(path)?;
-        Self::of(&Weights::new(path, &bytes, "SqueezeNet 1.1", device)?, device)
+        let opened = read(path)?;
+        Self::of(&Weights::new(path, &opened, "SqueezeNet 1.1", device)?, device)
     }
 
     pub(crate) fn of(weights: &Weights, device: &Device) -> Result<Self> {
@@ -187,8 +187,8 @@ pub(crate) mod tests {
         let device = Device::default();
         let net = SqueezeNet::read(&weights, &device).unwrap();
         let images = Tensor::<4>::from_data(TensorData::new(npy(&input), [1, 3, SIDE, SIDE]), &device);
-        let bytes = std::fs::read(&weights).unwrap();
-        let file = Weights::new(&weights, &bytes, "SqueezeNet 1.1", &device).unwrap();
+        let opened = read(&weights).unwrap();
+        let file = Weights::new(&weights, &opened, "SqueezeNet 1.1", &device).unwrap();
         let classifier = file.conv("classifier.1", [1000, WIDTH, 1, 1]).unwrap();
         let scores = means(classifier.convolve(net.forward(images), Window::new(1, 0), RELU));
         let error = apart(&scores, &npy(&logits));

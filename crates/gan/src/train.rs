@@ -3,6 +3,7 @@
 //! Every random number is keyed by the step that uses it, so what resumes is the game's state and the step itself.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,10 @@ use serde::Serialize;
 
 use crate::checkpoint::{Checkpoint, Position};
 use crate::choice::Judge;
-use crate::data::Data;
+use crate::data::{Data, Room};
 use crate::error::{Error, Result};
-use crate::game::{self, Game};
+use crate::game::{self, Game, Share};
+pub use crate::game::{Alone, Peers};
 use crate::model::{self, Header, Manner, Stored};
 use crate::run::{Config, Run, Tick, tile};
 use crate::settings::Settings;
@@ -29,6 +31,10 @@ pub struct Plan<'a> {
     pub settings: &'a Settings,
     /// A model, or a run, whose generator this one begins as.
     pub from: Option<&'a Path>,
+    /// Bytes of memory that decoded images may take; beyond, they wait in a file of the run's folder.
+    pub room: u64,
+    /// Who trains with this process; [`Alone`] for nobody.
+    pub peers: Arc<dyn Peers>,
 }
 
 /// When to end before the settings do.
@@ -54,12 +60,22 @@ pub struct Summary {
     pub model: PathBuf,
 }
 
+/// How a session can end, the first that holds.
+const ENDS: [&str; 4] = ["finished", INTERRUPTED, "time", "no nearer"];
+const INTERRUPTED: &str = "interrupted";
+
 /// Images of each grade in a grid.
 const COLUMNS: usize = 8;
 
-/// Trains, or goes on training, in the folder `out`.
+/// Trains, or goes on training, in the folder `out`. Of several processes the first writes, and says when it is over.
 pub fn train(plan: Plan, out: &Path, stop: Stop, listener: Listener) -> Result<Summary> {
-    let Plan { collection, settings, from } = plan;
+    let Plan { collection, settings, from, room, peers } = plan;
+    let [place, processes] = peers.place();
+    if !settings.passes.is_multiple_of(processes) {
+        return Err(Error::Setting(format!(
+            "passes: a multiple of the {processes} processes is needed; say --set passes={processes}"
+        )));
+    }
     let from = from.map(Stored::find).transpose()?;
     let config = Config {
         made_by: env!("CARGO_PKG_VERSION").to_owned(),
@@ -68,10 +84,12 @@ pub fn train(plan: Plan, out: &Path, stop: Stop, listener: Listener) -> Result<S
         from: from.as_ref().map(|model| model.hash.clone()),
         settings: settings.clone(),
     };
-    let run = Run::open(out, &config)?;
-    let data = Data::read(collection, settings, listener)?;
-    let judge = Judge::of(collection, settings)?;
-    let mut session = Session { judge, ..Session::begin(run, settings, data, listener)? };
+    let run = if place == 0 { Run::open(out, &config)? } else { Run::beside(out) };
+    // Nobody looks for a checkpoint before the first has the run.
+    peers.follow(0);
+    let data = Data::read(collection, settings, Room { memory: room, folder: out }, listener)?;
+    let judge = if place == 0 { Judge::of(collection, settings)? } else { None };
+    let mut session = Session { judge, ..Session::begin((run, peers), settings, data, listener)? };
     if let Some(model) = from.filter(|_| session.position.step == 0) {
         let told = |reason| Error::content(plan.from.unwrap_or(out), reason);
         session.game.start_from(&model.parameters).map_err(told)?;
@@ -88,8 +106,10 @@ struct Session<'a> {
     game: Box<dyn Game>,
     position: Position,
     clock: Clock,
-    events: Events,
     judge: Option<Judge>,
+    peers: Arc<dyn Peers>,
+    /// Of the process that writes.
+    events: Option<Events>,
 }
 
 /// Time of this session, and of its part since the last tick.
@@ -107,8 +127,13 @@ impl Clock {
 }
 
 impl<'a> Session<'a> {
-    fn begin(run: Run, settings: &'a Settings, data: Data, listener: Listener<'a>) -> Result<Self> {
-        let mut game = game::begin(settings, &data)?;
+    fn begin(
+        (run, peers): (Run, Arc<dyn Peers>),
+        settings: &'a Settings,
+        data: Data,
+        listener: Listener<'a>,
+    ) -> Result<Self> {
+        let mut game = game::begin(settings, &data, Share::new(settings.passes, peers.clone()))?;
         let mut position = Position::start(&data.hash);
         if let Some((saved, trouble)) = Checkpoint::read(&run.checkpoints())? {
             if let Some(trouble) = trouble {
@@ -119,44 +144,48 @@ impl<'a> Session<'a> {
                 .map_err(|reason| Error::content(&run.checkpoints(), reason))?;
             listener(Event::Note(format!("going on from step {}", position.step)));
         }
-        run.rewind_log(position.step)?;
-        let events = Events::begin(run.root(), position.step)?;
+        let own = position.step.to_le_bytes();
+        if peers.gather(&own).iter().any(|other| *other != own) {
+            let reason = "the processes see different checkpoints here; give them one folder";
+            return Err(Error::content(&run.checkpoints(), reason));
+        }
+        let events = match peers.place()[0] {
+            0 => {
+                run.rewind_log(position.step)?;
+                Some(Events::begin(run.root(), position.step)?)
+            }
+            _ => None,
+        };
         let now = Instant::now();
         let clock = Clock { began: now, before: position.seconds, tick: now, tick_step: position.step };
-        Ok(Self { run, settings, data, listener, game, position, clock, events, judge: None })
+        Ok(Self { run, settings, data, listener, game, position, clock, judge: None, peers, events })
     }
 
     fn go(&mut self, stop: Stop) -> Result<Summary> {
-        let last = self.settings.last_step();
-        let left = last.saturating_sub(self.position.step);
+        let left = self.settings.last_step().saturating_sub(self.position.step);
         let total = self.settings.seen(left);
         (self.listener)(Event::Begin { task: "training", total, unit: "images" });
         let ended = loop {
-            if self.position.step >= last {
-                break "finished";
-            }
-            if stop.flag.load(Ordering::Relaxed) {
-                break "interrupted";
-            }
-            if stop.time.is_some_and(|t| self.clock.seconds() >= t.as_secs_f64()) {
-                break "time";
+            let end = self.end(&stop);
+            let said = self.peers.follow(end.map_or(0, |end| end + 1));
+            if said > 0 {
+                break ENDS[usize::from(said) - 1];
             }
             self.step()?;
             (self.listener)(Event::Advance(self.settings.batch as u64));
             if self.position.step.is_multiple_of(self.settings.tick_steps()) {
                 self.tick()?;
             }
-            if self.settings.patience > 0 && self.position.stale >= self.settings.patience {
-                break "no nearer";
-            }
         };
         (self.listener)(Event::End);
-        // Saved first: an end that only interrupts must not weigh in the choice that an uninterrupted run would make.
-        self.save()?;
-        match ended {
-            "interrupted" if self.run.model().is_file() => {}
-            "interrupted" => self.write_model(&self.run.model())?,
-            _ => self.choose().map(|_| ())?,
+        if self.events.is_some() {
+            // Saved first: an end that only interrupts must not weigh in the choice that an uninterrupted run would make.
+            self.save()?;
+            match ended {
+                INTERRUPTED if self.run.model().is_file() => {}
+                INTERRUPTED => self.write_model(&self.run.model())?,
+                _ => self.choose().map(|_| ())?,
+            }
         }
         Ok(Summary {
             step: self.position.step,
@@ -165,6 +194,15 @@ impl<'a> Session<'a> {
             ended,
             model: self.run.model(),
         })
+    }
+
+    /// Why no further step is taken, among [`ENDS`].
+    fn end(&self, stop: &Stop) -> Option<u8> {
+        let stale = self.settings.patience > 0 && self.position.stale >= self.settings.patience;
+        let late = stop.time.is_some_and(|t| self.clock.seconds() >= t.as_secs_f64());
+        let reasons =
+            [self.position.step >= self.settings.last_step(), stop.flag.load(Ordering::Relaxed), late, stale];
+        reasons.iter().position(|holds| *holds).map(|at| at as u8)
     }
 
     fn step(&mut self) -> Result<()> {
@@ -189,6 +227,9 @@ impl<'a> Session<'a> {
         let images = self.settings.seen(self.position.step);
         let steps = std::mem::take(&mut self.position.tick_steps).max(1) as f64;
         let sums = std::mem::take(&mut self.position.sums);
+        if self.events.is_none() {
+            return Ok(());
+        }
         let since = self.settings.seen(self.position.step - self.clock.tick_step);
         let is_snapshot =
             (self.position.step / self.settings.tick_steps()).is_multiple_of(self.settings.snapshot_ticks);
@@ -214,7 +255,9 @@ impl<'a> Session<'a> {
         (self.listener)(Event::Note(format!("{thousands:.1} kimg  {losses}{nearness}{speed:.1} images/s")));
         let grid = tile(&self.samples()?, COLUMNS);
         self.run.grid(kimg, &grid)?;
-        self.events.log(tick.step, &tick.scalars(), ("samples", &grid))?;
+        if let Some(events) = &mut self.events {
+            events.log(tick.step, &tick.scalars(), ("samples", &grid))?;
+        }
         self.save()?;
         (self.clock.tick, self.clock.tick_step) = (Instant::now(), self.position.step);
         Ok(())

@@ -69,8 +69,8 @@ impl Architecture {
 
     /// The network of a weights file, and the file's SHA-256 in hexadecimal.
     pub fn read(path: &Path) -> Result<(Self, String)> {
-        let (bytes, device) = (read(path)?, Device::flex());
-        let file = Weights::new(path, &bytes, "the network", &device)?;
+        let (opened, device) = (read(path)?, Device::flex());
+        let file = Weights::new(path, &opened, "the network", &device)?;
         Ok((Self::of(path, &file.names())?, file.hash()))
     }
 
@@ -135,8 +135,8 @@ impl Classifier {
     /// The network that a weights file holds by torchvision's names, with a head of `outputs` random outputs. The error names
     /// the tensor that is missing or has another shape.
     pub fn read(path: &Path, outputs: usize, seed: u64, device: &Device) -> Result<Self> {
-        let bytes = read(path)?;
-        let file = Weights::new(path, &bytes, "the network", device)?;
+        let opened = read(path)?;
+        let file = Weights::new(path, &opened, "the network", device)?;
         let architecture = Architecture::of(path, &file.names())?;
         let file = file.of(architecture.name());
         let network = Self::random(architecture, outputs, seed, device);

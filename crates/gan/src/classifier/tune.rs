@@ -126,9 +126,12 @@ pub fn tune(
     } else {
         Session::begin(network, course)?
     };
-    let steps = course.recipe.steps as u64;
-    listener(Event::Begin { task: "training a network", total: steps, unit: "steps" });
-    listener(Event::Advance(session.position.steps as u64));
+    let done = session.position.steps;
+    if done > 0 {
+        listener(Event::Note(format!("going on from step {done}")));
+    }
+    let left = course.recipe.steps.saturating_sub(done) as u64;
+    listener(Event::Begin { task: "training a network", total: left, unit: "steps" });
     let mut left = looks.unwrap_or(usize::MAX);
     while session.position.phase < course.phases.len() {
         if left == 0 {

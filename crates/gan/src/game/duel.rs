@@ -1,11 +1,13 @@
 //! A generator and a critic against each other, each with its optimiser; what each wants is in the rules.
 
+use std::ops::Range;
+
 use burn::module::Module;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
-use doppelray_measures::rng::{Purpose, Stream, stream};
+use doppelray_measures::rng::{Purpose, stream};
 
-use super::{Game, Losses, latents};
-use crate::adam::{Adam, AdamConfig, follow};
+use super::{Game, Losses, Share, latents};
+use crate::adam::{Adam, AdamConfig, EVEN, follow, slopes};
 use crate::data::{Batch, Data};
 use crate::parameters::{Init, Parameters, collect, load, values};
 use crate::settings::Settings;
@@ -40,8 +42,8 @@ pub(crate) trait Rules: Clone {
     fn draw(generator: &Self::Generator, latents: Tensor<2>, grades: &[usize]) -> Tensor<4>;
     /// Scores of images, `[b, 1]`.
     fn score(critic: &Self::Critic, images: Tensor<4>, grades: &[usize]) -> Tensor<2>;
-    /// What the critic found, and the gradients of its loss.
-    fn critic_losses(&self, critic: &Self::Critic, pair: Pair, draws: Stream) -> (Losses, Gradients);
+    /// What the critic found, and the gradients of its loss. `shares` are uniform, one for each image.
+    fn critic_losses(&self, critic: &Self::Critic, pair: Pair, shares: Vec<f32>) -> (Losses, Gradients);
     /// The generator's loss of the scores of its fakes and of the real images beside them.
     fn generator_loss(&self, fake: Tensor<2>, real: impl FnOnce() -> Tensor<2>) -> Tensor<1>;
 }
@@ -56,43 +58,55 @@ pub(crate) struct Play<R: Rules> {
     average: Parameters,
     /// Of the generator, and of the critic.
     adams: [Adam; 2],
+    share: Share,
 }
 
 impl<R: Rules> Play<R> {
-    pub(crate) fn begin(settings: &Settings, rules: &R) -> Self {
+    pub(crate) fn begin(settings: &Settings, rules: &R, share: Share) -> Self {
         let device = Device::flex().autodiff();
         let init = |purpose| Init::new(settings.seed, purpose, &device);
         let generator = rules.generator(&mut init(Purpose::GeneratorWeights), settings);
         let critic = rules.critic(&mut init(Purpose::CriticWeights), settings);
         let average = collect(&generator);
         let (settings, rules, adams) = (settings.clone(), rules.clone(), Default::default());
-        Self { settings, rules, device, generator, critic, average, adams }
+        Self { settings, rules, device, generator, critic, average, adams, share }
     }
 
     fn critic_step(&mut self, data: &Data, index: u64) -> (Losses, Batch) {
         let settings = &self.settings;
         let batch = data.batch(settings, index, &self.device);
-        let latents = latents(settings, Purpose::CriticLatent, index, &Device::flex());
-        let fake = R::draw(&self.generator.valid(), latents, &batch.grades);
-        let pair = Pair {
-            real: batch.images.clone(),
-            fake: Tensor::from_data(TensorData::new(values(fake.clone()), fake.dims()), &self.device),
-            grades: &batch.grades,
+        let shares = stream(settings.seed, Purpose::Interpolate, index).uniforms(settings.batch);
+        let generator = self.generator.valid();
+        let part = |part: &Range<usize>| {
+            let Batch { images, grades } = batch.part(part);
+            let latents = latents(settings, (Purpose::CriticLatent, index), part, &Device::flex());
+            let fake = R::draw(&generator, latents, &grades);
+            let fake = Tensor::from_data(TensorData::new(values(fake.clone()), fake.dims()), &self.device);
+            let pair = Pair { real: images, fake, grades: &grades };
+            let (losses, gradients) =
+                self.rules.critic_losses(&self.critic, pair, shares[part.clone()].to_vec());
+            (losses, slopes(&self.critic, &gradients))
         };
-        let draws = stream(settings.seed, Purpose::Interpolate, index);
-        let (losses, gradients) = self.rules.critic_losses(&self.critic, pair, draws);
-        self.critic = self.adams[1].step(self.rules.adam(), self.critic.clone(), &gradients);
-        (losses, batch)
+        let (losses, found) = self.share.own(settings.batch).iter().map(part).unzip();
+        let pace = (self.rules.adam(), &EVEN);
+        self.critic = self.adams[1].descend(pace, self.critic.clone(), &self.share.mean(found));
+        (self.share.losses(losses), batch)
     }
 
-    fn generator_step(&mut self, step: u64, Batch { images, grades }: Batch) -> f64 {
-        let latents = latents(&self.settings, Purpose::GeneratorLatent, step, &self.device);
+    fn generator_step(&mut self, step: u64, batch: &Batch) -> Losses {
         let frozen = self.critic.clone().no_grad();
-        let score = |images| R::score(&frozen, images, &grades);
-        let fake = score(R::draw(&self.generator, latents, &grades));
-        let loss = self.rules.generator_loss(fake, || score(images));
-        self.generator = self.adams[0].step(self.rules.adam(), self.generator.clone(), &loss.backward());
-        super::scalar(&loss)
+        let part = |part: &Range<usize>| {
+            let Batch { images, grades } = batch.part(part);
+            let latents = latents(&self.settings, (Purpose::GeneratorLatent, step), part, &self.device);
+            let score = |images| R::score(&frozen, images, &grades);
+            let fake = score(R::draw(&self.generator, latents, &grades));
+            let loss = self.rules.generator_loss(fake, || score(images));
+            (vec![("generator", super::scalar(&loss))], slopes(&self.generator, &loss.backward()))
+        };
+        let (losses, found) = self.share.own(self.settings.batch).iter().map(part).unzip();
+        let pace = (self.rules.adam(), &EVEN);
+        self.generator = self.adams[0].descend(pace, self.generator.clone(), &self.share.mean(found));
+        self.share.losses(losses)
     }
 }
 
@@ -115,7 +129,7 @@ impl<R: Rules> Game for Play<R> {
         if self.settings.rests(step) {
             return sums;
         }
-        sums.push(("generator", self.generator_step(step, batch)));
+        sums.extend(self.generator_step(step, &batch));
         follow(&mut self.average, &collect(&self.generator), self.settings.decay(step));
         sums
     }

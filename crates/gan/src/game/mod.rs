@@ -4,12 +4,17 @@ pub mod duel;
 mod moments;
 pub mod projected;
 pub mod relativistic;
+mod share;
 pub mod wasserstein;
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor, TensorData};
-use doppelray_measures::rng::{Purpose, stream};
+use doppelray_measures::rng::{Purpose, Stream, stream};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::share::Share;
+pub use self::share::{Alone, Peers};
 use crate::data::Data;
 use crate::error::Result;
 use crate::networks::Generator;
@@ -38,12 +43,12 @@ impl GameConfig {
         }
     }
 
-    /// The first rule that these settings break for images of `size` in batches of `batch`.
-    pub(crate) fn check(&self, size: usize, batch: usize) -> Option<&'static str> {
+    /// The first rule that these settings break for images of `size` in batches of `batch`, so many to a step.
+    pub(crate) fn check(&self, size: usize, [batch, passes]: [usize; 2]) -> Option<&'static str> {
         match self {
             Self::Wasserstein(config) => config.check(size),
             Self::Relativistic(config) => config.check(size),
-            Self::Projected(config) => config.check(size, batch),
+            Self::Projected(config) => config.check(size, [batch, passes]),
         }
     }
 }
@@ -80,19 +85,28 @@ pub(crate) trait Game {
 }
 
 /// A game before its first step.
-pub(crate) fn begin(settings: &Settings, data: &Data) -> Result<Box<dyn Game>> {
+pub(crate) fn begin(settings: &Settings, data: &Data, share: Share) -> Result<Box<dyn Game>> {
     Ok(match &settings.game {
-        GameConfig::Wasserstein(config) => Box::new(duel::Play::begin(settings, config)),
-        GameConfig::Relativistic(config) => Box::new(duel::Play::begin(settings, config)),
-        GameConfig::Projected(config) => Box::new(projected::Play::begin(settings, config, data)?),
+        GameConfig::Wasserstein(config) => Box::new(duel::Play::begin(settings, config, share)),
+        GameConfig::Relativistic(config) => Box::new(duel::Play::begin(settings, config, share)),
+        GameConfig::Projected(config) => Box::new(projected::Play::begin(settings, config, data, share)?),
     })
 }
 
-/// The latents of a step's batch, `[b, z]`.
-fn latents(settings: &Settings, purpose: Purpose, index: u64, device: &Device) -> Tensor<2> {
-    let shape = [settings.batch, settings.game.latent()];
-    let draws = stream(settings.seed, purpose, index).normals(shape[0] * shape[1]);
-    Tensor::from_data(TensorData::new(draws, shape), device)
+/// The latents of a part of a step's batch, `[b, z]`.
+fn latents(
+    settings: &Settings,
+    (purpose, index): (Purpose, u64),
+    part: &Range<usize>,
+    device: &Device,
+) -> Tensor<2> {
+    rows(stream(settings.seed, purpose, index), settings.batch, part, settings.game.latent(), device)
+}
+
+/// A part's rows of a batch of normal numbers, `[b, width]`.
+fn rows(mut draws: Stream, batch: usize, part: &Range<usize>, width: usize, device: &Device) -> Tensor<2> {
+    let values = draws.normals(batch * width)[part.start * width..part.end * width].to_vec();
+    Tensor::from_data(TensorData::new(values, [part.len(), width]), device)
 }
 
 pub(crate) fn scalar(tensor: &Tensor<1>) -> f64 {

@@ -1,18 +1,19 @@
 //! The projected game (Sauer et al. 2021), made small: critics judge augmented images by a frozen network's features
 //! and by their Haar sub-bands, with the hinge loss; one batch of fakes serves the critics' step and the generator's.
 
+use std::ops::Range;
 use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use doppelray_kernels::passes::Change;
 use doppelray_measures::rng::{Purpose, Stream, stream};
 use serde::{Deserialize, Serialize};
 
 use super::moments::{self, Moments};
-use super::{Game, Losses, latents, scalar};
-use crate::adam::{Adam, AdamConfig, follow};
+use super::{Game, Losses, Share, latents, rows, scalar};
+use crate::adam::{Adam, AdamConfig, EVEN, follow, slopes};
 use crate::data::{Batch, Data};
 use crate::error::Result;
 use crate::networks::fast::critics::{Critics, CriticsConfig, GROUP};
@@ -69,6 +70,8 @@ pub struct AugmentConfig {
 /// Thousands of images in which the share of changed images can go from none to all; Karras et al.'s value.
 const ADAPTATION_KIMG: f64 = 500.0;
 
+/// Among what the critics find: the mean sign of their scores of real images, which steers the augmentation.
+const SIGNS: &str = "signs";
 /// Levels of a frozen network's features.
 const LEVELS: usize = 4;
 /// Real images on which features are standardised.
@@ -79,7 +82,8 @@ const REAL: usize = 1536;
 const REPEATS: usize = 4;
 
 impl Config {
-    pub(super) fn check(&self, size: usize, batch: usize) -> Option<&'static str> {
+    /// `batch` is a part of a step's.
+    pub(super) fn check(&self, size: usize, [batch, passes]: [usize; 2]) -> Option<&'static str> {
         let AugmentConfig { brightness, contrast, shift, cutout, cutout_share, target } = self.augment;
         let shares = [brightness, contrast, shift, cutout, cutout_share, target];
         let rules = [
@@ -87,7 +91,14 @@ impl Config {
             ((0.0..=100.0).contains(&self.moments), "game.moments: 0..=100"),
             (self.adam.holds(), "game.adam: rate between 0 and 1, beta_1 and beta_2 in 0..1"),
             (shares.iter().all(|v| (0.0..1.0).contains(v)), "game.augment: each in 0..1"),
-            (batch.is_multiple_of(GROUP), "batch: a multiple of 4, in which the critics look for variety"),
+            (
+                batch.is_multiple_of(GROUP),
+                "batch: a multiple of 4 for each of the passes, in which the critics look for variety",
+            ),
+            (
+                self.moments == 0.0 || passes == 1,
+                "passes: 1 while game.moments is more than 0, which follow every image",
+            ),
             (size >= 64, "size: at least 64 for the frozen features"),
         ];
         broken(&rules).or_else(|| self.generator.check(size)).or_else(|| self.critics.check(LEVELS))
@@ -112,10 +123,24 @@ pub(crate) struct Play {
     moments: Option<Moments>,
     /// Of the generator, and of the critics.
     adams: [Adam; 2],
+    share: Share,
 }
 
+/// A part of a step's images, and what is done to them.
+struct Part {
+    at: Range<usize>,
+    batch: Batch,
+    for_real: Vec<Change>,
+    for_fake: Vec<Change>,
+    /// A real grade's opposite number.
+    wrong: Vec<usize>,
+}
+
+/// What the critics see of fakes, and the statistics of the batch norms that drew them.
+type Fakes = (Vec<Tensor<4>>, Vec<[Vec<f32>; 2]>);
+
 impl Play {
-    pub(crate) fn begin(settings: &Settings, config: &Config, data: &Data) -> Result<Self> {
+    pub(crate) fn begin(settings: &Settings, config: &Config, data: &Data, share: Share) -> Result<Self> {
         let device = Device::flex().autodiff();
         let features = match config.features.as_str() {
             own::NAME => own::network(&device)?,
@@ -148,6 +173,7 @@ impl Play {
             changed,
             moments,
             adams,
+            share,
         })
     }
 
@@ -182,46 +208,61 @@ impl Play {
         [0; 2].map(|_| (0..self.settings.batch).map(|_| change()).collect())
     }
 
-    fn fakes(&self, step: u64, grades: &[usize]) -> (Tensor<4>, Vec<[Vec<f32>; 2]>) {
-        let latents = latents(&self.settings, Purpose::GeneratorLatent, step, &self.device);
+    /// The parts of a step's batch that are this process's.
+    fn parts(&self, data: &Data, step: u64) -> Vec<Part> {
+        let batch = data.batch(&self.settings, step, &self.device);
+        let [for_real, for_fake] = self.changes(step);
+        let wrong =
+            others(stream(self.settings.seed, Purpose::WrongGrade, step), self.grades(), &batch.grades);
+        let part = |at: Range<usize>| Part {
+            batch: batch.part(&at),
+            for_real: for_real[at.clone()].to_vec(),
+            for_fake: for_fake[at.clone()].to_vec(),
+            wrong: wrong[at.clone()].to_vec(),
+            at,
+        };
+        self.share.own(self.settings.batch).into_iter().map(part).collect()
+    }
+
+    fn fakes(&self, step: u64, part: &Part) -> Fakes {
+        let latents = latents(&self.settings, (Purpose::GeneratorLatent, step), &part.at, &self.device);
         let [_, count] = self.generator.inputs();
-        let mut draws = stream(self.settings.seed, Purpose::GeneratorNoise, step);
-        let noise = TensorData::new(draws.normals(grades.len() * count), [grades.len(), count]);
+        let draws = stream(self.settings.seed, Purpose::GeneratorNoise, step);
+        let noise = rows(draws, self.settings.batch, &part.at, count, &self.device);
         let mut statistics = Statistics::Batch(Vec::new());
-        let noise = Tensor::from_data(noise, &self.device);
-        let images = self.generator.forward(latents, noise, grades, &mut statistics);
+        let images = self.generator.forward(latents, noise, &part.batch.grades, &mut statistics);
         match statistics {
-            Statistics::Batch(found) => (images, found),
+            Statistics::Batch(found) => (self.seen(augment(images, &part.for_fake)), found),
             Statistics::Kept => unreachable!("a forward pass does not change the kind of statistics"),
         }
     }
 
-    /// The critics' losses on what they saw of real and fake images, and their step.
-    fn critics_step(&mut self, step: u64, seen: [&[Tensor<4>]; 2], grades: &[usize]) -> Losses {
-        self.critics = self.critics.clone().turned();
+    /// The critics' losses on what they saw of real and fake images, and the gradients.
+    fn critics_losses(&self, part: &Part, seen: [&[Tensor<4>]; 2]) -> (Losses, Parameters) {
         let (precision, mismatch) = (self.settings.precision, self.config.mismatch as f32);
         let [real, fake] = seen;
+        let grades = &part.batch.grades;
         let fake: Vec<Tensor<4>> = fake.iter().map(|x| x.clone().detach()).collect();
         let fake = self.critics.forward(&fake, grades, precision);
-        let wrong = others(stream(self.settings.seed, Purpose::WrongGrade, step), self.grades(), grades);
-        let [real, wrong] = self.critics.forward_twice(real, [grades, &wrong], precision);
+        let [real, wrong] = self.critics.forward_twice(real, [grades, &part.wrong], precision);
         let loss = hinge(&real, 1.0) + hinge(&fake, -1.0);
         let loss =
             if mismatch > 0.0 && self.grades() > 1 { loss + hinge(&wrong, -1.0) * mismatch } else { loss };
-        self.adapt(signs(&real));
         let losses = vec![
-            ("augmented", self.changed),
+            (SIGNS, signs(&real)),
             ("critics", scalar(&loss)),
             ("real", scalar(&mean(&real)) / real.len() as f64),
             ("fake", scalar(&mean(&fake)) / fake.len() as f64),
         ];
-        self.critics = self.adams[1].step(self.config.adam, self.critics.clone(), &loss.backward());
-        losses
+        (losses, slopes(&self.critics, &loss.backward()))
     }
 
-    fn generator_step(&mut self, seen: &[Tensor<4>], grades: &[usize]) -> Losses {
-        self.critics = self.critics.clone().turned();
-        let frozen = self.critics.clone().no_grad();
+    fn generator_losses(
+        &mut self,
+        frozen: &Critics,
+        seen: &[Tensor<4>],
+        grades: &[usize],
+    ) -> (Losses, Parameters) {
         let mut loss = -mean(&frozen.forward(seen, grades, self.settings.precision));
         let mut losses = vec![("generator", scalar(&loss))];
         if let Some(moments) = &mut self.moments {
@@ -229,9 +270,47 @@ impl Play {
             loss = loss + pull * self.config.moments as f32;
             losses.push(("moments", apart));
         }
-        let gradients: Gradients = loss.backward();
-        self.generator = self.adams[0].step(self.config.adam, self.generator.clone(), &gradients);
-        losses
+        (losses, slopes(&self.generator, &loss.backward()))
+    }
+
+    /// The critics' step; what they saw of the fakes is kept where there is one part, whose it is again in the generator's.
+    fn critics_step(&mut self, step: u64, parts: &[Part]) -> (Losses, Option<Fakes>) {
+        self.critics = self.critics.clone().turned();
+        let (mut all, mut found, mut kept) = (Vec::new(), Vec::new(), None);
+        for part in parts {
+            let real = self.seen(augment(part.batch.images.clone(), &part.for_real));
+            let fakes = self.fakes(step, part);
+            let (losses, slopes) = self.critics_losses(part, [&real, &fakes.0]);
+            all.push(losses);
+            found.push(slopes);
+            kept = (parts.len() == 1).then_some(fakes);
+        }
+        let mut losses = self.share.losses(all);
+        let (_, signs) = losses.swap_remove(0);
+        self.adapt(signs);
+        losses.push(("augmented", self.changed));
+        let pace = (self.config.adam, &EVEN);
+        self.critics = self.adams[1].descend(pace, self.critics.clone(), &self.share.mean(found));
+        (losses, kept)
+    }
+
+    fn generator_step(&mut self, step: u64, parts: &[Part], mut kept: Option<Fakes>) -> Losses {
+        self.critics = self.critics.clone().turned();
+        let frozen = self.critics.clone().no_grad();
+        let (mut all, mut found, mut statistics) = (Vec::new(), Vec::new(), Vec::new());
+        for part in parts {
+            let (seen, own) = kept.take().unwrap_or_else(|| self.fakes(step, part));
+            let (losses, slopes) = self.generator_losses(&frozen, &seen, &part.batch.grades);
+            all.push(losses);
+            found.push(slopes);
+            statistics.push(own);
+        }
+        let pace = (self.config.adam, &EVEN);
+        self.generator = self.adams[0].descend(pace, self.generator.clone(), &self.share.mean(found));
+        for part in self.share.statistics(statistics) {
+            self.generator = self.generator.clone().settled(part);
+        }
+        self.share.losses(all)
     }
 
     /// Moves the share of changed images towards where the critics' scores of real images are as they should be.
@@ -303,17 +382,12 @@ impl Game for Play {
     }
 
     fn step(&mut self, data: &Data, step: u64) -> Losses {
-        let Batch { images, grades } = data.batch(&self.settings, step, &self.device);
-        let [for_real, for_fake] = self.changes(step);
-        let real = self.seen(augment(images, &for_real));
-        let (fakes, statistics) = self.fakes(step, &grades);
-        let fake = self.seen(augment(fakes, &for_fake));
-        let mut losses = self.critics_step(step, [&real, &fake], &grades);
+        let parts = self.parts(data, step);
+        let (mut losses, kept) = self.critics_step(step, &parts);
         if self.settings.rests(step) {
             return losses;
         }
-        losses.extend(self.generator_step(&fake, &grades));
-        self.generator = self.generator.clone().settled(statistics);
+        losses.extend(self.generator_step(step, &parts, kept));
         follow(&mut self.average, &collect(&self.generator), self.settings.decay(step));
         losses
     }
@@ -370,9 +444,10 @@ impl Game for Play {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+    use std::sync::Arc;
 
     use super::*;
-    use crate::game::GameConfig;
+    use crate::game::{Alone, GameConfig};
     use crate::model;
     use crate::networks::Generator;
 
@@ -396,9 +471,13 @@ mod tests {
         Settings::resolve("fast", &changes).unwrap()
     }
 
+    fn alone() -> Share {
+        Share::new(1, Arc::new(Alone))
+    }
+
     fn begin(settings: &Settings, data: &Data) -> Play {
         let GameConfig::Projected(config) = &settings.game else { panic!("fast plays the projected game") };
-        let mut play = Play::begin(settings, config, data).unwrap();
+        let mut play = Play::begin(settings, config, data, alone()).unwrap();
         play.prepare(data).unwrap();
         play
     }
@@ -515,7 +594,7 @@ mod tests {
         let GameConfig::Projected(config) = &mut settings.game else { unreachable!() };
         config.features = PathBuf::from("nowhere.safetensors").display().to_string();
         let config = config.clone();
-        let message = Play::begin(&settings, &config, &data).err().unwrap().to_string();
+        let message = Play::begin(&settings, &config, &data, alone()).err().unwrap().to_string();
         assert!(message.contains("nowhere.safetensors"), "{message}");
     }
 }

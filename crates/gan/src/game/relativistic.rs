@@ -3,7 +3,6 @@
 
 use burn::tensor::activation::relu;
 use burn::tensor::{Gradients, Tensor};
-use doppelray_measures::rng::Stream;
 use serde::{Deserialize, Serialize};
 
 use super::duel::{Pair, Rules};
@@ -79,7 +78,7 @@ impl Rules for Config {
     }
 
     /// `softplus(fake - real) + gamma / 2 (R1 + R2)`.
-    fn critic_losses(&self, critic: &ResidualCritic, pair: Pair, _: Stream) -> (Losses, Gradients) {
+    fn critic_losses(&self, critic: &ResidualCritic, pair: Pair, _: Vec<f32>) -> (Losses, Gradients) {
         let Pair { real, fake, grades } = pair;
         let score = |images: &Tensor<4>| critic.forward(images.clone(), grades);
         let margin = score(&real) - score(&fake);

@@ -4,7 +4,6 @@
 //! length 1.
 
 use burn::tensor::{Gradients, Tensor, TensorData};
-use doppelray_measures::rng::Stream;
 use serde::{Deserialize, Serialize};
 
 use super::duel::{Pair, Rules};
@@ -78,9 +77,9 @@ impl Rules for Config {
     }
 
     /// The loss is `fake - real + weight * penalty`.
-    fn critic_losses(&self, critic: &Critic, pair: Pair, mut draws: Stream) -> (Losses, Gradients) {
+    fn critic_losses(&self, critic: &Critic, pair: Pair, shares: Vec<f32>) -> (Losses, Gradients) {
         let Pair { real, fake, grades } = pair;
-        let shares = TensorData::new(draws.uniforms(grades.len()), [grades.len(), 1, 1, 1]);
+        let shares = TensorData::new(shares, [grades.len(), 1, 1, 1]);
         let shares = Tensor::from_data(shares, &real.device());
         let point = fake.clone() + (real.clone() - fake.clone()) * shares;
         let scores = |images| critic.forward(images, grades).mean();

@@ -12,7 +12,7 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use crate::error::Result;
-use crate::pretrained::Weights;
+use crate::pretrained::{Opened, Weights};
 use crate::squeezenet::SqueezeNet;
 
 pub use lesson::{Lesson, Lessons, SHOWN, TRUTHS};
@@ -26,7 +26,10 @@ const FILE: &[u8] = include_bytes!("features.safetensors");
 
 /// The network.
 pub(crate) fn network(device: &Device) -> Result<SqueezeNet> {
-    SqueezeNet::of(&Weights::new(Path::new("the built-in features"), FILE, "SqueezeNet 1.1", device)?, device)
+    SqueezeNet::of(
+        &Weights::new(Path::new("the built-in features"), &Opened::built_in(FILE), "SqueezeNet 1.1", device)?,
+        device,
+    )
 }
 
 #[cfg(test)]
