@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::cmd::Common;
+use crate::remote::as_typed;
 
 /// The command line cannot be followed as typed: exit status 2.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +35,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
             message += &cause;
         }
     }
-    eprintln!("error: {message}");
+    eprintln!("error: {}", as_typed(&message));
     ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
 }
 
@@ -77,7 +78,7 @@ impl Console {
             Event::Advance(by) => stage.iter_mut().for_each(|s| s.advance(by)),
             Event::Note(text) => match stage.as_ref() {
                 Some(s) if !s.bar.is_hidden() => s.bar.println(text),
-                _ => eprintln!("{text}"),
+                _ => eprintln!("{}", as_typed(&text)),
             },
             Event::End => stage.take().into_iter().for_each(Stage::end),
         }
@@ -104,7 +105,7 @@ impl Console {
 
 /// A line to standard output. Whoever closed it, as `head` does, has read enough.
 fn print(line: &str) -> std::io::Result<()> {
-    match writeln!(std::io::stdout(), "{line}") {
+    match writeln!(std::io::stdout(), "{}", as_typed(line)) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }

@@ -8,9 +8,11 @@ mod cmd;
 mod console;
 mod memory;
 mod parts;
+mod peers;
 mod pixels;
 mod proof;
 mod release;
+mod remote;
 mod report;
 mod saliency;
 mod sets;
@@ -22,11 +24,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use self::remote::Addresses;
+
 fn main() -> ExitCode {
     memory::keep();
-    let cli = cmd::Cli::parse();
     console::start_log();
-    match std::panic::catch_unwind(|| cmd::run(cli)) {
+    let run = || {
+        let addresses = Addresses::of(std::env::args_os())?;
+        cmd::run(cmd::Cli::parse_from(addresses.arguments()), &addresses)
+    };
+    match std::panic::catch_unwind(run) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => console::report(&error),
         Err(_) => console::report_bug(),

@@ -1,21 +1,28 @@
 //! The proof folder: what all reports that are written into one have in common.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use doppelray_images::Error;
 use doppelray_images::files::write_whole;
 use serde::Serialize;
 
+use crate::remote::as_typed;
 use crate::report::evaluate::Side;
 use crate::report::{overview, seal};
 use crate::sets::Set;
 
-/// Makes the folder, unless it holds something that is no proof.
+/// Where an experiment on use keeps its cells.
+pub(crate) fn cells(out: &Path) -> PathBuf {
+    out.join("utility")
+}
+
+/// Makes the folder, unless it holds something that is neither a proof nor the beginning of one.
 pub(crate) fn make(out: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(out).map_err(Error::unwritten(out))?;
     let mut entries = std::fs::read_dir(out).with_context(|| out.display().to_string())?;
-    if !overview::is_proof(out) && entries.next().is_some() {
+    let begun = overview::is_proof(out) || cells(out).is_dir();
+    if !begun && entries.next().is_some() {
         bail!("{}: holds something that is not a proof; choose another --out", out.display());
     }
     Ok(())
@@ -24,7 +31,7 @@ pub(crate) fn make(out: &Path) -> anyhow::Result<()> {
 /// Writes `NAME.json`, sealed, and the page drawn from it, `NAME.html`, each whole.
 pub(crate) fn write(out: &Path, name: &str, report: &impl Serialize, page: &str) -> anyhow::Result<()> {
     let json = seal::sealed(report)?;
-    for (ending, text) in [("json", json.as_str()), ("html", page)] {
+    for (ending, text) in [("json", json.as_str()), ("html", &as_typed(page))] {
         put(&out.join(format!("{name}.{ending}")), text)?;
     }
     Ok(())

@@ -65,7 +65,7 @@ impl Beside<'_> {
             let grade = f64::from(row.grade.unwrap_or_default());
             model.draw(grade, SEEDS + at as u64, Manner::default()).map_err(anyhow::Error::msg)
         };
-        look_at(settings.drawn, &draw, spaces, listener)
+        look_at(settings.drawn, (&draw, &|_, _| None), spaces, listener)
     }
 
     fn point(&self, drawn: &Looked, begun: Point) -> anyhow::Result<Point> {

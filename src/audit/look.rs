@@ -7,7 +7,7 @@ use doppelray_images::{Collection, Image, Row};
 use doppelray_measures::Features;
 use rayon::prelude::*;
 
-use crate::spaces::Space;
+use crate::spaces::{Kept, Space};
 
 /// What was seen of some images.
 pub(super) struct Looked {
@@ -17,27 +17,36 @@ pub(super) struct Looked {
     pub(super) features: Vec<Features>,
 }
 
-/// Looks at images in parallel; advances the listener, which has begun.
+/// Looks at images in parallel, and takes of their features what is kept; advances the listener, which has begun.
 pub(super) fn look(
-    collection: &Collection,
-    rows: &[Row],
+    (collection, rows): (&Collection, &[Row]),
     spaces: &[Space],
+    kept: &Kept,
     listener: Listener,
 ) -> anyhow::Result<Looked> {
     let load = |at: usize| Ok(collection.load(&rows[at])?);
-    look_at(rows.len(), &load, spaces, listener).with_context(|| collection.root().display().to_string())
+    let known = |at: usize, space: usize| kept.get(space, &rows[at]).map(<[f32]>::to_vec);
+    look_at(rows.len(), (&load, &known), spaces, listener)
+        .with_context(|| collection.root().display().to_string())
 }
+
+/// Gives an image.
+pub(super) type Load<'a> = dyn Fn(usize) -> anyhow::Result<Image> + Sync + 'a;
+/// Gives an image's features in a space, where they are known.
+pub(super) type Known<'a> = dyn Fn(usize, usize) -> Option<Vec<f32>> + Sync + 'a;
 
 /// The same of `count` images from wherever they come.
 pub(super) fn look_at(
     count: usize,
-    load: &(dyn Fn(usize) -> anyhow::Result<Image> + Sync),
+    (load, known): (&Load, &Known),
     spaces: &[Space],
     listener: Listener,
 ) -> anyhow::Result<Looked> {
     let image = |at| {
         let image = load(at)?;
-        let described: Vec<Vec<f32>> = spaces.iter().map(|space| space.describe(&image)).collect();
+        let features =
+            |(place, space): (usize, &Space)| known(at, place).unwrap_or_else(|| space.describe(&image));
+        let described: Vec<Vec<f32>> = spaces.iter().enumerate().map(features).collect();
         let sketch = sketch(&image);
         listener(Event::Advance(1));
         anyhow::Ok((sketch, described))

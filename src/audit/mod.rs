@@ -34,14 +34,16 @@ pub(crate) struct Plan {
     pub(crate) synthetic: Set,
     pub(crate) spaces: Vec<Space>,
     pub(crate) settings: Settings,
+    /// Whether the features of all images must be kept already.
+    pub(crate) kept: bool,
     /// The run that drew the synthetic images, where it is in hand.
     pub(crate) run: Option<Trained>,
 }
 
 /// Runs all attacks and judges them. Memory grows with the real images, not with the synthetic ones.
 pub(crate) fn audit(plan: &Plan, listener: Listener) -> anyhow::Result<Audit> {
-    let Plan { people, synthetic, spaces, settings, run } = plan;
-    let real = real::Real::of(people, spaces, settings, listener)?;
+    let Plan { people, synthetic, spaces, settings, run, .. } = plan;
+    let real = real::Real::of(plan, listener)?;
     let found = survey::survey(&real, plan, listener)?;
     let groups = people.groups(synthetic, settings.seed);
     let inspected = copies::inspect(plan, &real, &found, listener)?;

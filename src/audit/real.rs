@@ -6,11 +6,12 @@ use doppelray_measures::Features;
 use doppelray_measures::audit::density::bandwidth;
 use doppelray_measures::audit::{Basis, Density, Nearest, Neighbour};
 
+use super::Plan;
 use super::linking::Linking;
 use super::look::look;
 use super::people::People;
 use crate::report::audit::Settings;
-use crate::spaces::Space;
+use crate::spaces::Kept;
 
 /// The real images as numbers.
 pub(super) struct Real {
@@ -43,14 +44,13 @@ pub(super) struct Whitened {
 
 impl Real {
     pub(super) fn of(
-        people: &People,
-        spaces: &[Space],
-        settings: &Settings,
+        Plan { people, spaces, settings, kept, .. }: &Plan,
         listener: Listener,
     ) -> anyhow::Result<Self> {
+        let kept = Kept::open(&people.collection, &people.rows, spaces, *kept)?;
         let total = people.rows.len() as u64;
         listener(Event::Begin { task: "describing real images", total, unit: "images" });
-        let looked = look(&people.collection, &people.rows, spaces, listener);
+        let looked = look((&people.collection, &people.rows), spaces, &kept, listener);
         listener(Event::End);
         let looked = looked?;
         let frame = Frame::of(&looked.sketches);

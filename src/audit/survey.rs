@@ -9,6 +9,7 @@ use super::Plan;
 use super::linking::Half;
 use super::look::{Looked, look};
 use super::real::{Population, Real, Whitened, either, pictures};
+use crate::spaces::Kept;
 
 /// Synthetic images in memory at a time.
 const BLOCK: usize = 4096;
@@ -77,9 +78,10 @@ pub(super) fn survey(real: &Real, plan: &Plan, listener: Listener) -> anyhow::Re
 }
 
 fn pass(real: &Real, plan: &Plan, lot: &[usize], listener: Listener) -> anyhow::Result<Found> {
-    let Plan { synthetic, spaces, settings, .. } = plan;
+    let Plan { synthetic, spaces, settings, kept, .. } = plan;
+    let kept = Kept::open(&synthetic.collection, &synthetic.rows, spaces, *kept)?;
     let chosen: Vec<_> = lot.iter().map(|at| synthetic.rows[*at].clone()).collect();
-    let sample = sketched(&look(&synthetic.collection, &chosen, &[], listener)?, real)?;
+    let sample = sketched(&look((&synthetic.collection, &chosen), &[], &kept, listener)?, real)?;
     let halves = real.linking.iter().flat_map(|linking| &linking.halves);
     let mut waiting = Waiting {
         sketches: real.sketches.each_ref().map(|sketches| Nearest::new(sketches, settings.candidates)),
@@ -88,7 +90,7 @@ fn pass(real: &Real, plan: &Plan, lot: &[usize], listener: Listener) -> anyhow::
         halves: halves.map(|half| (half, Nearest::new(&half.fixed, 1))).collect(),
     };
     for block in synthetic.rows.chunks(BLOCK) {
-        waiting.see(&look(&synthetic.collection, block, spaces, listener)?, real, lot)?;
+        waiting.see(&look((&synthetic.collection, block), spaces, &kept, listener)?, real, lot)?;
     }
     let spaces = waiting.spaces.into_iter().map(|space| InSpace {
         nearest: space.nearest.found().iter().map(|n| n[0].squared).collect(),

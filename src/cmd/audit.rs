@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use doppelray_images::progress::Listener;
 
-use super::Common;
+use super::{Common, Shards, keep_features};
 use crate::audit::{FEWEST, People, Plan, Trained, audit};
 use crate::console::{Console, Usage};
 use crate::proof;
@@ -19,6 +19,9 @@ use crate::spaces::Space;
 /// Writes PROOF/audit.json and a page for a data-protection officer, PROOF/audit.html. Every attack is run against the split
 /// `train`, which the generator saw, and against real images that it never saw, alike in grade; what counts is the difference.
 /// Where these are missing or too few the verdict is `undecided`, never `pass`.
+///
+/// With --shard I/N only features are computed, those of every N-th image, and kept beside the collections, where they serve
+/// `evaluate` too: on as many machines as there are, before one of them runs the whole command.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  doppelray audit knees fakes --out proof --holdout val\n  doppelray audit knees fakes --out proof --holdout val --run run"
@@ -51,13 +54,20 @@ pub(crate) struct Audit {
     /// Of all random choices.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    #[command(flatten)]
+    shards: Shards,
 }
 
 impl Audit {
     /// Attacks, writes both files, and says the verdict.
     pub(crate) fn run(self, common: Common) -> anyhow::Result<()> {
         let console = Console::new(common);
-        let report = self.audit(&|event| console.listen(event))?;
+        let spaces = self.spaces()?;
+        if let Some(shard) = self.shards.shard {
+            let sets = [Set::whole(&self.real)?, Set::whole(&self.synthetic)?];
+            return keep_features(shard, sets.each_ref(), &spaces.iter().collect::<Vec<_>>(), &console);
+        }
+        let report = self.audit(spaces, &|event| console.listen(event))?;
         let lines: Vec<&str> = std::iter::once(&report.headline)
             .chain(&report.reasons)
             .chain(&report.remarks)
@@ -67,18 +77,22 @@ impl Audit {
         console.finish(&format!("{}\nThe report: {}", lines.join("\n"), page.display()), &report)
     }
 
-    fn audit(&self, listener: Listener) -> anyhow::Result<Report> {
+    fn spaces(&self) -> anyhow::Result<Vec<Space>> {
         // Synthetic images are described as they stream past, each by itself.
         if let Some(name) = self.features.iter().find(|name| name.contains('=') || *name == "radiomics") {
             let reason = format!("--features {name}: an audit takes the bank and files of weights alone");
             return Err(Usage(reason).into());
         }
+        Space::all(&self.features)
+    }
+
+    fn audit(&self, spaces: Vec<Space>, listener: Listener) -> anyhow::Result<Report> {
         let people = People::open(&self.real, self.holdout.as_deref())?;
         let synthetic = Set::whole(&self.synthetic)?;
         let run = self.run.as_deref().map(|run| Trained::open(run, &people, &synthetic)).transpose()?;
         let (seed, tolerance, inverted) = (self.seed, self.tolerance, self.invert);
         let settings = Settings { seed, tolerance, inverted, ..Settings::default() };
-        let plan = Plan { spaces: Space::all(&self.features)?, people, synthetic, settings, run };
+        let plan = Plan { spaces, people, synthetic, settings, run, kept: self.shards.kept };
         proof::make(&self.out)?;
         let report = audit(&plan, listener)?;
         let films = html::audit::Films { small: &film::small, difference: &film::difference };

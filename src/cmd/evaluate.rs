@@ -10,9 +10,8 @@ use doppelray_measures::compare::{Settings, compare};
 use doppelray_measures::consistency::{Graded, consistency};
 use doppelray_measures::rng::{Purpose, stream};
 use doppelray_measures::wasserstein::Effort;
-use serde::Serialize;
 
-use super::{Common, shard};
+use super::{Common, Shards, keep_features};
 use crate::anatomy::anatomy;
 use crate::console::Console;
 use crate::parts::{Column, Parts, grades, groups};
@@ -21,7 +20,7 @@ use crate::proof;
 use crate::report::evaluate::{Evaluation, FileHash, Pictures, Space as Measured};
 use crate::report::{film, html};
 use crate::sets::Set;
-use crate::spaces::{Space, Which, describe, describe_shard};
+use crate::spaces::{Space, Which, describe};
 
 /// Images of each kind a grade shows.
 const SHOWN: usize = 6;
@@ -47,7 +46,7 @@ pub(crate) struct Evaluate {
     /// The split of real images to compare with [default: test if there is one, else val].
     #[arg(long, value_name = "SPLIT")]
     real_split: Option<String>,
-    /// A further feature space beside the built-in bank: `radiomics`; a .safetensors file of torchvision's SqueezeNet 1.1,
+    /// A further feature space beside the built-in bank: `radiomics`; a .safetensors or .pth file of torchvision's SqueezeNet 1.1,
     /// MobileNetV2, ResNet-18, ResNet-34 or VGG-16, or of a classifier that `utility` trained whole; an .onnx file of any
     /// network; or NAME=REAL,SYNTHETIC, two .npy or .safetensors files of features, a row an image in the order of the
     /// manifests.
@@ -59,20 +58,8 @@ pub(crate) struct Evaluate {
     /// Of the random halves, resamplings and pictures.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Only keep the features of part I of N of the images.
-    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with = "kept")]
-    shard: Option<[u64; 2]>,
-    /// Describe no image: fail unless the features of all are kept, as they are once all shards ran.
-    #[arg(long)]
-    kept: bool,
-}
-
-/// What a shard did.
-#[derive(Serialize)]
-struct Described {
-    /// Images whose features are kept: real and synthetic ones.
-    images: [usize; 2],
-    shard: [u64; 2],
+    #[command(flatten)]
+    shards: Shards,
 }
 
 impl Evaluate {
@@ -80,10 +67,10 @@ impl Evaluate {
     pub(crate) fn run(self, common: Common) -> anyhow::Result<()> {
         let console = Console::new(common);
         let listener = |event| console.listen(event);
-        if let Some(shard) = self.shard {
-            let images = self.describe_shard(shard, &listener)?;
-            let said = format!("kept the features of {} real and {} synthetic images", images[0], images[1]);
-            return console.finish(&said, &Described { images, shard });
+        if let Some(shard) = self.shards.shard {
+            let ([real, synthetic], spaces, spectrum) = self.material()?;
+            let asked: Vec<&Space> = spaces.iter().chain(&spectrum).collect();
+            return keep_features(shard, [&real, &synthetic], &asked, &console);
         }
         let report = self.evaluate(&listener)?;
         let page = self.out.join("evaluate.html");
@@ -101,21 +88,14 @@ impl Evaluate {
         Ok(([real, synthetic], spaces, spectrum))
     }
 
-    fn describe_shard(&self, shard: [u64; 2], listener: Listener) -> anyhow::Result<[usize; 2]> {
-        let ([real, synthetic], spaces, spectrum) = self.material()?;
-        let asked: Vec<&Space> = spaces.iter().chain(&spectrum).collect();
-        let of = |set: &Set| describe_shard(set, &asked, shard, listener);
-        Ok([of(&real)?, of(&synthetic)?])
-    }
-
     fn evaluate(&self, listener: Listener) -> anyhow::Result<Evaluation> {
         let ([real, synthetic], spaces, spectrum) = self.material()?;
         proof::make(&self.out)?;
         let pair = [&real, &synthetic];
         let asked: Vec<&Space> = spaces.iter().chain(&spectrum).collect();
         let described = [
-            describe(&real, Which::Real, &asked, (self.kept, listener))?,
-            describe(&synthetic, Which::Synthetic, &asked, (self.kept, listener))?,
+            describe(&real, Which::Real, &asked, (self.shards.kept, listener))?,
+            describe(&synthetic, Which::Synthetic, &asked, (self.shards.kept, listener))?,
         ];
         let numbers = described.each_ref().map(|all| &all[..spaces.len()]);
         let profiles = described.each_ref().map(|all| &all[asked.len() - 1]);
@@ -177,12 +157,14 @@ fn measure(
         let part = |(name, [a, b]): (&String, &[Vec<usize>; 2])| {
             Ok((name.clone(), compared(&real.select(a), &synthetic.select(b))?))
         };
+        let overall = compared(real, synthetic)?;
         let measured = Measured {
             about: space.about(),
             width: space.width(),
             files: space.files(),
             learned: space.is_learned(),
-            overall: compared(real, synthetic)?,
+            frechet_radiomics: space.frechet_radiomics(&overall),
+            overall,
             grades: grades.iter().map(part).collect::<anyhow::Result<_>>()?,
             groups: groups.iter().map(part).collect::<anyhow::Result<_>>()?,
             consistency: consistency(graded[0], graded[1], settings.resampling())?,

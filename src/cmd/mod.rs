@@ -18,8 +18,15 @@ mod sweep;
 mod train;
 mod utility;
 mod verify;
+mod weights;
 
 use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+use crate::console::Console;
+use crate::remote::Addresses;
+use crate::sets::Set;
+use crate::spaces::{Space, describe_shard};
 
 /// Train on your X-rays, share their doubles.
 #[derive(Parser)]
@@ -59,12 +66,24 @@ enum Command {
     Verify(verify::Verify),
     Show(show::Show),
     Study(study::StudyCommand),
+    Weights(weights::WeightsCommand),
     Completions(completions::Completions),
     Manual(manual::Manual),
 }
 
-/// Runs what was typed.
-pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
+/// Runs what was typed, between fetching what is in object stores and storing what came of it.
+pub(crate) fn run(cli: Cli, addresses: &Addresses) -> anyhow::Result<()> {
+    let console = Console::new(cli.common);
+    let listener = |event| console.listen(event);
+    addresses.fetch(&listener)?;
+    // Of what takes hours, and goes on where it stopped, another machine may have to go on.
+    let storing = matches!(cli.command, Command::Train(_) | Command::Utility(_)).then(|| addresses.storing());
+    dispatch(cli)?;
+    drop(storing);
+    addresses.store(&listener)
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<()> {
     let common = cli.common;
     match cli.command {
         Command::Demo(command) => command.run(common),
@@ -82,6 +101,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Verify(command) => command.run(common),
         Command::Show(command) => command.run(common),
         Command::Study(command) => command.run(common),
+        Command::Weights(command) => command.run(common),
         Command::Completions(command) => command.run(common),
         Command::Manual(command) => command.run(common),
     }
@@ -92,6 +112,38 @@ fn range(text: &str) -> Result<[u64; 2], String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let ends = first.parse().ok().zip(last.parse().ok()).map(|(first, last)| [first, last]);
     ends.filter(|[first, last]| first <= last).ok_or_else(|| format!("`{text}` is not a range like 0-4"))
+}
+
+/// Work on features, cut in parts.
+#[derive(Args)]
+pub(crate) struct Shards {
+    /// Only keep the features of part I of N of the images.
+    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with = "kept")]
+    shard: Option<[u64; 2]>,
+    /// Fail unless the features of all images are kept, as they are once all shards ran.
+    #[arg(long)]
+    kept: bool,
+}
+
+/// What a shard did.
+#[derive(Serialize)]
+struct Described {
+    /// Images whose features are kept: real and synthetic ones.
+    images: [usize; 2],
+    shard: [u64; 2],
+}
+
+/// Keeps the features of a shard of both sets, and says so.
+fn keep_features(
+    shard: [u64; 2],
+    sets: [&Set; 2],
+    spaces: &[&Space],
+    console: &Console,
+) -> anyhow::Result<()> {
+    let of = |set: &Set| describe_shard(set, spaces, shard, &|event| console.listen(event));
+    let images = [of(sets[0])?, of(sets[1])?];
+    let said = format!("kept the features of {} real and {} synthetic images", images[0], images[1]);
+    console.finish(&said, &Described { images, shard })
 }
 
 /// Part and number of parts: 2/8.

@@ -46,7 +46,7 @@ pub(crate) struct Utility {
     /// The plan [default: four shares of real subjects, with and without as many synthetic images].
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-    /// What turns images into numbers: the built-in bank, or a .safetensors file of SqueezeNet 1.1's or MobileNetV2's weights;
+    /// What turns images into numbers: the built-in bank, or a .safetensors or .pth file of SqueezeNet 1.1's or MobileNetV2's weights;
     /// with a table `whole` in the plan also of ResNet-18, ResNet-34 or VGG-16, by torchvision's names.
     #[arg(long, value_name = "NAME|FILE", default_value = "bank")]
     features: String,
@@ -71,12 +71,11 @@ impl Utility {
             trained_on: self.trained_on.as_deref(),
             test: self.real_split.as_deref(),
         };
-        let folder = self.out.join("utility");
+        let folder = proof::cells(&self.out);
         if let Some(recipe) = &plan.whole {
             let weights = Path::new(&self.features);
             if self.features == "bank" {
-                let mend =
-                    "give the weights file to begin with by --features, torchvision's names in .safetensors";
+                let mend = "give the weights file to begin with by --features, torchvision's names in .safetensors or .pth";
                 return Err(Usage(format!("[whole] trains a network: {mend}")).into());
             }
             let (architecture, sha256) = Architecture::read(weights)?;

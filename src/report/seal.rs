@@ -10,12 +10,14 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::remote::as_typed;
+
 const KEY: &str = "seal";
 
 /// The report as JSON with its seal at the end.
 pub(crate) fn sealed(report: &impl Serialize) -> anyhow::Result<String> {
     // Through text and back: what is hashed is what a reader of the file will have.
-    let mut value: Value = serde_json::from_str(&serde_json::to_string(report)?)?;
+    let mut value: Value = serde_json::from_str(&as_typed(&serde_json::to_string(report)?))?;
     let hash = hash(&value);
     value.as_object_mut().context("a report is an object")?.insert(KEY.to_owned(), hash.into());
     Ok(serde_json::to_string_pretty(&value)?)

@@ -10,11 +10,13 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use doppelray_gan::describer::{Describer, KNOWN};
-use doppelray_gan::pretrained::SIDE;
+use doppelray_gan::pretrained::{PICKLED, SIDE};
 use doppelray_images::progress::{Event, Listener};
-use doppelray_images::{Image, Row, resize};
+use doppelray_images::{Collection, Image, Row, resize};
 use doppelray_measures::Features;
 use doppelray_measures::bank::{self, Bank};
+use doppelray_measures::compare::{Comparison, Measure};
+use doppelray_measures::estimate::Estimate;
 use doppelray_measures::radial::{self, Radial};
 use doppelray_measures::radiomics;
 use rayon::prelude::*;
@@ -109,7 +111,7 @@ impl Space {
     fn from_weights(name: &str) -> anyhow::Result<Self> {
         let path = Path::new(name);
         let (source, hash) = match path.extension().and_then(|e| e.to_str()) {
-            Some("safetensors") => {
+            Some(ending) if ending == "safetensors" || PICKLED.contains(&ending) => {
                 let network = Describer::read(path, &Default::default())?;
                 let hash = network.hash().to_owned();
                 (Source::Pretrained(network), hash)
@@ -121,7 +123,7 @@ impl Space {
             }
             _ => {
                 let reason = format!(
-                    "--features {name}: neither `bank` nor `radiomics` nor a .safetensors file ({KNOWN}) nor an .onnx file nor \
+                    "--features {name}: neither `bank` nor `radiomics` nor a .safetensors or .pth file ({KNOWN}) nor an .onnx file nor \
                      NAME=REAL.npy,SYNTHETIC.npy"
                 );
                 return Err(Usage(reason).into());
@@ -175,7 +177,8 @@ impl Space {
             Source::Onnx(_) => "The first output of the ONNX network named below.".to_owned(),
             Source::Radial(_) => "Power by spatial frequency.".to_owned(),
             Source::Radiomics => format!(
-                "Radiomics ({}): first-order statistics and texture by the definitions of the IBSI, each in deviations of the real images.",
+                "Radiomics ({}): first-order statistics and texture by the definitions of the IBSI, each in deviations of the real images; \
+                 one that does not vary among these counts for nothing.",
                 radiomics::VERSION
             ),
             Source::Given(_) => "Features that were computed elsewhere, in the files named below.".to_owned(),
@@ -211,6 +214,12 @@ impl Space {
             }
             _ => [Cow::Borrowed(real), Cow::Borrowed(synthetic)],
         })
+    }
+
+    /// What radiomics' distance is published as.
+    pub(crate) fn frechet_radiomics(&self, of: &Comparison) -> Option<Estimate> {
+        let distance = of.measures[Measure::Frechet].filter(|_| matches!(self.source, Source::Radiomics))?;
+        distance.through(radiomics::frechet_radiomics)
     }
 
     /// Names what an image's features depend on besides the image; nothing where they are not computed here.
@@ -250,6 +259,30 @@ impl Space {
     }
 }
 
+/// What is kept of some spaces beside a collection.
+pub(crate) struct Kept(Vec<Option<Cache>>);
+
+impl Kept {
+    /// Opens it for whoever describes images as they pass. With `whole`, fails where a space lacks one of the images.
+    pub(crate) fn open(
+        collection: &Collection,
+        rows: &[Row],
+        spaces: &[Space],
+        whole: bool,
+    ) -> anyhow::Result<Self> {
+        let caches = open(collection.root(), &spaces.iter().collect::<Vec<_>>(), None)?;
+        if whole {
+            complain(collection.root(), &missing(rows, &caches))?;
+        }
+        Ok(Self(caches))
+    }
+
+    /// An image's features in the space at a place.
+    pub(crate) fn get(&self, space: usize, row: &Row) -> Option<&[f32]> {
+        self.0[space].as_ref()?.get(&row.sha256)
+    }
+}
+
 /// Features of each space, in order. What was computed before is taken from beside the collection; the other images
 /// are decoded once and described in parallel, unless `kept` forbids that.
 pub(crate) fn describe(
@@ -259,15 +292,10 @@ pub(crate) fn describe(
     (kept, listener): (bool, Listener),
 ) -> anyhow::Result<Vec<Features>> {
     let root = set.collection.root();
-    let mut caches = open(set, spaces, None)?;
+    let mut caches = open(root, spaces, None)?;
     let missing = missing(&set.rows, &caches);
-    if let (true, Some(first)) = (kept, missing.first()) {
-        bail!(
-            "{}: features of {} images are not kept, the first {}; run the shards that are missing, or leave --kept out",
-            root.display(),
-            missing.len(),
-            first.file
-        );
+    if kept {
+        complain(root, &missing)?;
     }
     complete(set, &missing, spaces, &mut caches, listener)?;
     let units = set.units();
@@ -295,7 +323,7 @@ pub(crate) fn describe_shard(
     [i, n]: [u64; 2],
     listener: Listener,
 ) -> anyhow::Result<usize> {
-    let mut caches = open(set, spaces, Some([i, n]))?;
+    let mut caches = open(set.collection.root(), spaces, Some([i, n]))?;
     let rows: Vec<Row> = set.rows.iter().skip(i as usize - 1).step_by(n as usize).cloned().collect();
     let missing = missing(&rows, &caches);
     complete(set, &missing, spaces, &mut caches, listener)?;
@@ -303,8 +331,7 @@ pub(crate) fn describe_shard(
 }
 
 /// What is kept of each space.
-fn open(set: &Set, spaces: &[&Space], shard: Option<[u64; 2]>) -> anyhow::Result<Vec<Option<Cache>>> {
-    let root = set.collection.root();
+fn open(root: &Path, spaces: &[&Space], shard: Option<[u64; 2]>) -> anyhow::Result<Vec<Option<Cache>>> {
     let of =
         |space: &&Space| space.key().map(|key| Cache::open(root, &key, space.width(), shard)).transpose();
     spaces.iter().map(of).collect()
@@ -317,6 +344,19 @@ fn lacks(cache: &Option<Cache>, row: &Row) -> bool {
 /// The rows that a cache lacks.
 fn missing<'a>(rows: &'a [Row], caches: &[Option<Cache>]) -> Vec<&'a Row> {
     rows.iter().filter(|row| caches.iter().any(|cache| lacks(cache, row))).collect()
+}
+
+/// The error that features which had to be kept are not.
+fn complain(root: &Path, missing: &[&Row]) -> anyhow::Result<()> {
+    if let Some(first) = missing.first() {
+        bail!(
+            "{}: features of {} images are not kept, the first {}; run the shards that are missing, or leave --kept out",
+            root.display(),
+            missing.len(),
+            first.file
+        );
+    }
+    Ok(())
 }
 
 /// Describes the images that a cache lacks, and keeps what is new.

@@ -126,6 +126,30 @@ fn without_enough_held_out_images_nothing_is_called_safe() {
 }
 
 #[test]
+fn an_audit_in_shards_says_what_one_process_says() {
+    let lab = Fixture::new("audit_in_shards");
+    lab.succeed("phantom --out knees --count 120 --size 32 --bits 8");
+    lab.succeed("phantom --out fakes --count 40 --size 32 --bits 8 --seed 5");
+    let attacks = |proof: &str| -> Value {
+        lab.succeed(&format!("audit knees fakes --out {proof}"));
+        let report: Value = serde_json::from_str(&lab.text(&format!("{proof}/audit.json"))).unwrap();
+        report["attacks"].clone()
+    };
+    let at_once = attacks("at-once");
+    let whole = "audit knees fakes --out proof";
+    lab.succeed(&format!("{whole} --shard 1/2"));
+    let missing = lab.fail(1, &format!("{whole} --kept"));
+    assert!(missing.contains("knees: features of 60 images are not kept"), "{missing}");
+    lab.succeed(&format!("{whole} --shard 2/2"));
+    lab.succeed(&format!("{whole} --kept"));
+    assert_eq!(attacks("proof"), at_once);
+    lab.succeed(
+        "submit slurm --shards 2 --to jobs -- audit knees fakes --out proof --features squeezenet.safetensors",
+    );
+    assert!(lab.text("jobs/merge.sh").contains("squeezenet.safetensors --out proof --kept"));
+}
+
+#[test]
 fn what_cannot_be_audited_is_refused_with_the_mend() {
     let lab = Fixture::new("what_cannot_be_audited_is_refused");
     lab.phantoms();

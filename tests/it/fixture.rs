@@ -21,6 +21,13 @@ pub(crate) struct Ran {
     pub(crate) err: String,
 }
 
+impl Ran {
+    pub(crate) fn of(Output { status, stdout, stderr }: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { status: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
+    }
+}
+
 impl Fixture {
     /// An empty folder, the same each time for a name.
     pub(crate) fn new(name: &str) -> Self {
@@ -91,9 +98,7 @@ impl Fixture {
 
     /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &str) -> Ran {
-        let Output { status, stdout, stderr } = self.command(arguments).output().expect("the program starts");
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ran { status: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
+        Ran::of(self.command(arguments).output().expect("the program starts"))
     }
 
     /// Runs the program, which must succeed, and returns what it printed.

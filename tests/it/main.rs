@@ -12,6 +12,8 @@ mod import;
 mod journey;
 mod refusals;
 mod release;
+mod remote;
 mod run;
 mod study;
 mod utility;
+mod weights;

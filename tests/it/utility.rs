@@ -52,6 +52,10 @@ fn a_plan_ends_with_an_answer_every_cell_and_every_difference() {
     assert!(page.contains(report["answer"].as_str().unwrap()) && !page.contains("NaN"));
     let again = lab.succeed("utility knees fakes --plan plan.toml --out proof --dry-run");
     assert!(again.contains("24 cells (0 to train)"), "{again}");
+    // As an interrupted experiment leaves it: cells, but no report.
+    for report in ["proof/utility.json", "proof/utility.html"] {
+        std::fs::remove_file(lab.path(report)).unwrap();
+    }
     lab.succeed("utility knees fakes --plan plan.toml --out proof");
     assert_eq!(lab.text("proof/utility.json"), text);
 }

@@ -1,4 +1,4 @@
-//! `doppelray submit`: a sample or an evaluation in shards on a cluster that is there already.
+//! `doppelray submit`: a sample, an evaluation or an audit in shards on a cluster that is there already.
 
 mod kubernetes;
 mod slurm;
@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::Common;
 use crate::console::{Console, Usage};
 
-/// Write the jobs that draw a sample, or describe what `evaluate` compares, in shards on a cluster, and join the shards.
+/// Write the jobs that draw a sample, or describe what `evaluate` or `audit` compares, in shards on a cluster, and join the shards.
 ///
 /// For Slurm: an array job and a job that depends on it, which --now hands in. For Kubernetes: an indexed job and one that joins as
 /// soon as all shards are whole; `kubectl apply -f` hands them in. A shard that dies is begun again and goes on where it stood.
@@ -47,7 +47,7 @@ pub(crate) struct Submit {
     /// The volume claim that the shards are written to, mounted at /data (Kubernetes).
     #[arg(long, value_name = "CLAIM", default_value = "doppelray-data")]
     claim: String,
-    /// The command: `sample` or `evaluate` without --shard.
+    /// The command: `sample`, `evaluate` or `audit` without --shard.
     #[arg(last = true, required = true)]
     command: Vec<String>,
 }
@@ -80,7 +80,7 @@ enum Kind {
     /// Each part draws a collection.
     Sample,
     /// Each part keeps features beside the collections.
-    Evaluate,
+    Features,
 }
 
 impl Submit {
@@ -121,8 +121,12 @@ impl<'a> Parts<'a> {
         let [name, words @ ..] = &submit.command[..] else { return refuse("a command is needed") };
         let kind = match name.as_str() {
             "sample" => Kind::Sample,
-            "evaluate" => Kind::Evaluate,
-            _ => return refuse(&format!("`{name}` cannot be cut in shards; `sample` and `evaluate` can")),
+            "evaluate" | "audit" => Kind::Features,
+            _ => {
+                let reason =
+                    format!("`{name}` cannot be cut in shards; `sample`, `evaluate` and `audit` can");
+                return refuse(&reason);
+            }
         };
         if words.iter().any(|word| ["--shard", "--like", "--kept"].iter().any(|out| word.starts_with(out))) {
             return refuse("leave --shard, --like and --kept out");
@@ -149,7 +153,7 @@ impl<'a> Parts<'a> {
     fn part(&self, part: &str) -> String {
         let out = match self.kind {
             Kind::Sample => format!("{}/{part}", quoted(&self.folder())),
-            Kind::Evaluate => quoted(&self.out),
+            Kind::Features => quoted(&self.out),
         };
         format!("{} --out {out} --shard {part}/{}", self.command(), self.submit.shards)
     }
@@ -159,7 +163,7 @@ impl<'a> Parts<'a> {
         let out = quoted(&self.out);
         match self.kind {
             Kind::Sample => format!("doppelray merge {}/* --out {out}", quoted(&self.folder())),
-            Kind::Evaluate => format!("{} --out {out} --kept", self.command()),
+            Kind::Features => format!("{} --out {out} --kept", self.command()),
         }
     }
 
@@ -223,7 +227,7 @@ mod tests {
     #[test]
     fn what_cannot_be_cut_is_refused() {
         for (command, reason) in [
-            ("audit a b --out c", "`audit` cannot be cut"),
+            ("train a --out c", "`train` cannot be cut"),
             ("sample m --seeds 0-9", "--out is needed"),
             ("sample m --out a --shard 1/2", "leave --shard"),
             ("evaluate a b --out c --kept", "leave --shard, --like and --kept"),
