@@ -5,9 +5,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 command -v mpirun > /dev/null || { echo "skipped: needs mpirun"; exit 0; }
-cargo build --release --features mpi --target-dir target/mpi
-ours=$(pwd)/target/mpi/release/doppelray
-work=$(mktemp -d -p .)
+cargo build --release --features mpi
+cp target/release/doppelray target/doppelray-mpi
+ours=$(pwd)/target/doppelray-mpi
+work=$(mktemp -d -p "$(pwd)")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 # As root in a container; processes share the cores.

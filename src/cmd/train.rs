@@ -68,26 +68,24 @@ impl Train {
         let collection = Collection::open(&self.collection)?;
         match &self.sweep {
             Some(file) => self.sweep(file, &collection, &console, &flag),
-            None => {
-                let stop = Stop { time: self.time, flag: &flag };
-                let settings = self.settings(&[])?;
-                let peers = join()?;
-                let [place, _] = peers.place();
-                let (from, all) = (self.from.as_deref(), peers.clone());
-                let room = self.room();
-                let plan = Plan { collection: &collection, settings: &settings, from, room, peers: all };
-                let listener = |event| {
-                    if place == 0 {
-                        console.listen(event);
-                    }
-                };
-                let summary = peers.end(train(plan, &self.out, stop, &listener).map_err(Into::into))?;
-                match place {
-                    0 => console.finish(&self.ending(&summary), &summary),
-                    _ => Ok(()),
-                }
-            }
+            None => self.one(&collection, &console, &flag),
         }
+    }
+
+    /// One run, by this process or by all that a launcher began; the first speaks.
+    fn one(&self, collection: &Collection, console: &Console, flag: &AtomicBool) -> anyhow::Result<()> {
+        let (settings, room, peers) = (self.settings(&[])?, self.room(), join()?);
+        let is_first = peers.place()[0] == 0;
+        let listener = |event| {
+            if is_first {
+                console.listen(event);
+            }
+        };
+        let (from, all) = (self.from.as_deref(), peers.clone());
+        let plan = Plan { collection, settings: &settings, from, room, peers: all };
+        let summary = train(plan, &self.out, Stop { time: self.time, flag }, &listener);
+        let summary = peers.end(summary.map_err(Into::into))?;
+        if is_first { console.finish(&self.ending(&summary), &summary) } else { Ok(()) }
     }
 
     fn sweep(

@@ -181,10 +181,13 @@ impl Mirror {
         self.store.fetch(&[name.to_owned()], |_| other.clone(), took)?;
         let read = |path: &Path| fs::read(path).with_context(|| path.display().to_string());
         if read(&path)? != read(&other)? {
+            // Not by its whole path, which would be shown as the address.
+            let (own, folder) = (self.index.parent().expect("beside the mirror"), self.folder.file_name());
             bail!(
-                "{}/{name}: was changed in the store and in its mirror; to take what is stored, delete {}",
+                "{}/{name}: was changed in the store and in its mirror; to take what is stored, delete {}/{name} in {}",
                 self.address,
-                path.display()
+                Path::new(folder.unwrap_or_default()).display(),
+                own.display()
             );
         }
         Ok(Met { version: version.into_inner(), file })

@@ -165,7 +165,20 @@ impl Drop for Storing {
 /// A text with the addresses that were typed in the places of their mirrors.
 pub(crate) fn as_typed(text: &str) -> String {
     let names = TYPED.get().map_or(&[][..], Vec::as_slice);
-    names.iter().fold(text.to_owned(), |text, (mirror, address)| text.replace(mirror, address))
+    names.iter().fold(text.to_owned(), |text, (mirror, address)| renamed(&text, mirror, address))
+}
+
+/// A text with a new name for a folder and all that is in it, but not for what is beside it and called alike.
+fn renamed(text: &str, folder: &str, name: &str) -> String {
+    let mut parts = text.split(folder);
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for rest in parts {
+        let goes_on =
+            rest.trim_start_matches('.').starts_with(|c: char| c.is_alphanumeric() || "_-".contains(c));
+        whole += if goes_on { folder } else { name };
+        whole += rest;
+    }
+    whole
 }
 
 /// Where mirrors are: DOPPELRAY_MIRRORS, or the user's cache.
@@ -203,6 +216,13 @@ mod tests {
         assert!(words[4].starts_with("--out=/") && words[4].ends_with("/proof"), "{words:?}");
         let same = localised("doppelray merge s3://a/x/ s3://a/x --out y -- s3://a/x").unwrap();
         assert_eq!((&same[2], same[7].as_str()), (&same[3], "s3://a/x"));
+    }
+
+    #[test]
+    fn a_mirror_is_called_by_its_address_and_what_is_beside_it_is_not() {
+        let text = "in /m/knees: /m/knees/a.png, /m/knees.html, /m/knees-2, and /m/knees.";
+        let said = "in s3://knees: s3://knees/a.png, /m/knees.html, /m/knees-2, and s3://knees.";
+        assert_eq!(renamed(text, "/m/knees", "s3://knees"), said);
     }
 
     #[test]

@@ -286,7 +286,7 @@ impl Play {
             kept = (parts.len() == 1).then_some(fakes);
         }
         let mut losses = self.share.losses(all);
-        let (_, signs) = losses.swap_remove(0);
+        let (_, signs) = losses.remove(0);
         self.adapt(signs);
         losses.push(("augmented", self.changed));
         let pace = (self.config.adam, &EVEN);

@@ -59,19 +59,18 @@ impl Share {
 
     /// The mean over all parts.
     pub(super) fn mean(&self, own: Vec<Parameters>) -> Parameters {
-        let shapes: Vec<(String, Vec<usize>)> =
-            own[0].iter().map(|(name, array)| (name.clone(), array.shape.clone())).collect();
         if self.passes == 1 {
             return own.into_iter().next().expect("a part");
         }
-        let values =
-            own.iter().map(|part| part.values().flat_map(|array| array.values.iter().copied()).collect());
-        let values = mean(&self.all(values.collect()));
-        let mut rest = &values[..];
+        let shapes: Vec<(String, Vec<usize>)> =
+            own[0].iter().map(|(name, array)| (name.clone(), array.shape.clone())).collect();
+        let flat =
+            |part: Parameters| part.into_values().flat_map(|array| array.values).map(f64::from).collect();
+        let values = mean(&self.all(own.into_iter().map(flat).collect()));
+        let mut rest = values.into_iter().map(|value| value as f32);
         let array = |(name, shape): (String, Vec<usize>)| {
-            let (own, more) = rest.split_at(shape.iter().product());
-            rest = more;
-            (name, Array { shape, values: own.to_vec() })
+            let values = rest.by_ref().take(shape.iter().product()).collect();
+            (name, Array { shape, values })
         };
         shapes.into_iter().map(array).collect()
     }
@@ -79,78 +78,42 @@ impl Share {
     /// The means over all parts of what the parts lost.
     pub(super) fn losses(&self, own: Vec<Losses>) -> Losses {
         let names: Vec<&'static str> = own[0].iter().map(|(name, _)| *name).collect();
-        let values = own.iter().map(|losses| losses.iter().map(|(_, loss)| *loss).collect());
+        let values = own.into_iter().map(|losses| losses.into_iter().map(|(_, loss)| loss).collect());
         names.into_iter().zip(mean(&self.all(values.collect()))).collect()
     }
 
-    /// The statistics of the batch norms of all parts.
+    /// The statistics of the batch norms of all parts: means and variances.
     pub(super) fn statistics(&self, own: Vec<Vec<[Vec<f32>; 2]>>) -> Vec<Vec<[Vec<f32>; 2]>> {
         let widths: Vec<usize> = own[0].iter().map(|[mean, _]| mean.len()).collect();
-        let flat = own.into_iter().map(|norms| norms.into_iter().flatten().flatten().collect());
-        let apart = |values: Vec<f32>| {
-            let mut rest = &values[..];
-            let mut take = |width| {
-                let (own, more) = rest.split_at(width);
-                rest = more;
-                own.to_vec()
-            };
+        let flat =
+            own.into_iter().map(|norms| norms.into_iter().flatten().flatten().map(f64::from).collect());
+        let apart = |values: Vec<f64>| {
+            let mut rest = values.into_iter().map(|value| value as f32);
+            let mut take = |width: usize| rest.by_ref().take(width).collect();
             widths.iter().map(|width| [take(*width), take(*width)]).collect()
         };
         self.all(flat.collect()).into_iter().map(apart).collect()
     }
 
-    /// What all parts found, in their order.
-    pub(super) fn all<T: Word>(&self, own: Vec<Vec<T>>) -> Vec<Vec<T>> {
+    /// What all parts found, in their order; each found as much.
+    fn all(&self, own: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
         if self.peers.place()[1] == 1 {
             return own;
         }
-        let bytes: Vec<u8> = own.iter().flatten().flat_map(|word| word.bytes()).collect();
-        let parts = own.len();
+        let length = own[0].len();
+        let bytes: Vec<u8> = own.iter().flatten().flat_map(|value| value.to_le_bytes()).collect();
         let apart = |bytes: Vec<u8>| {
-            let words: Vec<T> = bytes.chunks_exact(size_of::<T>()).map(T::of).collect();
-            words.chunks(words.len() / parts).map(<[T]>::to_vec).collect::<Vec<_>>()
+            let values: Vec<f64> = bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
+            values.chunks(length).map(<[f64]>::to_vec).collect::<Vec<_>>()
         };
         self.peers.gather(&bytes).into_iter().flat_map(apart).collect()
     }
 }
 
-/// A number that processes tell each other.
-pub(super) trait Word: Copy + Default + std::ops::AddAssign + std::ops::DivAssign {
-    /// Little-endian.
-    fn bytes(self) -> impl IntoIterator<Item = u8>;
-    /// Of as many bytes as it has.
-    fn of(bytes: &[u8]) -> Self;
-    fn count(n: usize) -> Self;
-}
-
-macro_rules! word {
-    ($kind:ty) => {
-        impl Word for $kind {
-            fn bytes(self) -> impl IntoIterator<Item = u8> {
-                self.to_le_bytes()
-            }
-            fn of(bytes: &[u8]) -> Self {
-                Self::from_le_bytes(bytes.try_into().expect("a whole number"))
-            }
-            fn count(n: usize) -> Self {
-                n as Self
-            }
-        }
-    };
-}
-word!(f32);
-word!(f64);
-
 /// The mean of rows of equal length, summed in their order.
-fn mean<T: Word>(rows: &[Vec<T>]) -> Vec<T> {
-    let mut sums = rows[0].clone();
-    for row in &rows[1..] {
-        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += *value);
-    }
-    if rows.len() > 1 {
-        sums.iter_mut().for_each(|sum| *sum /= T::count(rows.len()));
-    }
-    sums
+fn mean(rows: &[Vec<f64>]) -> Vec<f64> {
+    let mean = |at: usize| rows.iter().map(|row| row[at]).sum::<f64>() / rows.len() as f64;
+    (0..rows[0].len()).map(mean).collect()
 }
 
 #[cfg(test)]

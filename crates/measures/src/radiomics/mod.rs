@@ -13,10 +13,14 @@ mod runs;
 mod zones;
 
 /// Names the space; another number means that distances are not comparable.
-pub const VERSION: &str = "radiomics-1";
+pub const VERSION: &str = "radiomics-2";
 
 /// Bins of the grey levels.
 pub const LEVELS: usize = 32;
+
+/// How near below an edge of two bins a value is on it: more than single precision blurs grey levels that were whole numbers, less
+/// than 16 bits tell apart.
+const TIE: f64 = 4e-6;
 
 /// Names of the features, in their order, as pyradiomics spells them.
 pub fn names() -> Vec<&'static str> {
@@ -66,7 +70,7 @@ impl Binned {
                 return 0;
             }
             let place = LEVELS as f64 * (f64::from(*v) - low) / (high - low);
-            (place as usize).min(LEVELS - 1)
+            ((place + TIE) as usize).min(LEVELS - 1)
         };
         Self { width, height: pixels.len() / width, levels: pixels.iter().map(level).collect() }
     }
@@ -137,6 +141,14 @@ fn sized(table: &[Vec<f64>], pixels: f64) -> [f64; 16] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_grey_level_on_an_edge_is_in_the_upper_bin_as_whole_numbers_would_be() {
+        // Of 225 levels from 3 on every seventh is an edge.
+        let pixels: Vec<f32> = (3..=227).map(|level| level as f32 / 255.0).collect();
+        let whole: Vec<usize> = (0..=224_usize).map(|level| (LEVELS * level / 224).min(LEVELS - 1)).collect();
+        assert_eq!(Binned::new(&pixels, 225).levels, whole);
+    }
 
     #[test]
     fn there_are_as_many_features_as_names_and_a_flat_image_has_finite_ones() {
