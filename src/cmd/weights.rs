@@ -14,6 +14,7 @@ use ureq::Agent;
 
 use super::Common;
 use crate::console::Console;
+use crate::report::seal;
 
 /// Where torchvision publishes weights. What stands between `-` and `.pth` in a name are the first digits of the file's SHA-256.
 const PUBLISHED: &str = "https://download.pytorch.org/models";
@@ -44,8 +45,8 @@ enum Which {
 
 /// Fetch weights from where torchvision publishes them, and hold them to the hash that it pins.
 ///
-/// The file serves as `--features` of `evaluate`, `audit` and `utility`, and as `game.features` of `train`. Nothing else in doppelray
-/// downloads anything; on a machine without a network, bring the file. The weights were trained on ImageNet: mind its terms.
+/// The file serves as `--features` of `evaluate`, `audit` and `utility`, and as `game.features` of `train`. No other command
+/// fetches weights; on a machine without a network, bring the file. The weights were trained on ImageNet: mind its terms.
 #[derive(Args)]
 #[command(after_help = "Example:\n  doppelray weights get squeezenet1_1")]
 struct Get {
@@ -82,7 +83,7 @@ impl Get {
         let pinned = self.sha256.as_deref().unwrap_or_else(|| hash_in(file));
         let out = self.out.clone().unwrap_or_else(|| file.into());
         if out.exists() {
-            let sha256 = hashed(&out)?;
+            let sha256 = seal::hex(&std::fs::read(&out).with_context(|| out.display().to_string())?);
             ensure!(
                 sha256.starts_with(pinned),
                 "{}: is there, with the SHA-256 {sha256}, which does not begin with {pinned}; move it away, or name another --out",
@@ -139,16 +140,7 @@ fn fetch(address: &str, out: &Path, listener: Listener) -> anyhow::Result<(Named
         bail!("{size} of {length} bytes came; give the same command again");
     }
     file.as_file().sync_all().with_context(|| out.display().to_string())?;
-    Ok((file, hex(hash)))
-}
-
-fn hashed(path: &Path) -> anyhow::Result<String> {
-    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-    Ok(hex(Sha256::new_with_prefix(bytes)))
-}
-
-fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok((file, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
 /// A network's name in its file's.

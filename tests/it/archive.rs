@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use doppelray_images::phantom_dicom::{DATE, WORD};
 
 use crate::dicom::written;
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, free};
 
 const PLUGIN: &str = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so";
 
@@ -87,12 +87,6 @@ impl Orthanc {
             f.files(folder).into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "dcm"));
         films.map(|(_, film)| self.post("/instances", &film)["ID"].as_str().unwrap().to_owned()).collect()
     }
-}
-
-/// Ports that are free now.
-fn free<const N: usize>() -> [u16; N] {
-    let bound = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    bound.map(|listener| listener.local_addr().unwrap().port())
 }
 
 #[test]

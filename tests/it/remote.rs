@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::fixture::{Fixture, Ran};
+use crate::fixture::{Fixture, Ran, free};
 
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/bin/python");
 
@@ -34,7 +34,7 @@ impl Moto {
             println!("skipped: needs .venv with moto[server]");
             return None;
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let [port] = free();
         let arguments = ["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()];
         let process =
             Command::new(PYTHON).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

@@ -132,7 +132,7 @@ struct Part {
     batch: Batch,
     for_real: Vec<Change>,
     for_fake: Vec<Change>,
-    /// A real grade's opposite number.
+    /// A grade that each image is not of.
     wrong: Vec<usize>,
 }
 
