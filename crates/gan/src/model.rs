@@ -98,7 +98,7 @@ impl Model {
         let Stored { path, parameters, header, hash } = Stored::find(path)?;
         let generator =
             game::generator(&header.settings, &parameters).map_err(|reason| Error::content(&path, reason))?;
-        Ok(Self { header, hash, generator })
+        Ok(Self { header, hash, generator: generator.drawing() })
     }
 
     /// The image of a grade and seed: a function of the model, these two and the manner alone. A grade may lie between two

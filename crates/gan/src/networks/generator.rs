@@ -10,8 +10,8 @@ use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::{Conv, SLOPE, haar};
-use crate::ops::{Precision, leaky_relu};
-use crate::parameters::Init;
+use crate::ops::{self, Activation, Frozen, PixelRule, Precision, Window};
+use crate::parameters::{Init, values};
 
 /// Shape of the generator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,7 +50,11 @@ impl GeneratorConfig {
         Generator {
             embedding: init.normal([grades, self.embedding], 1.0),
             seed: init.he([condition, first * base * base], condition),
-            blocks: widths.into_iter().map(|w| Block::new(init, w, condition)).collect(),
+            blocks: widths
+                .into_iter()
+                .enumerate()
+                .map(|(level, w)| Block::new(init, w, condition, level > 0))
+                .collect(),
             bands: Conv::same(init, [last, 4]),
             base,
             size,
@@ -63,6 +67,12 @@ impl Generator {
     pub(crate) fn computing(mut self, precision: Precision) -> Self {
         self.blocks.iter_mut().for_each(|block| block.conv.compute(precision));
         self.bands.compute(precision);
+        self
+    }
+
+    /// The same for drawing alone, many images off the tape: weights are packed once.
+    pub(crate) fn drawing(mut self) -> Self {
+        self.blocks.iter_mut().for_each(Block::freeze);
         self
     }
 
@@ -90,9 +100,8 @@ impl Generator {
             self.base as i32,
             self.base as i32,
         ]);
-        for (level, block) in self.blocks.iter().enumerate() {
-            let x_in = if level == 0 { x } else { double(x) };
-            x = block.forward(x_in, &condition);
+        for block in &self.blocks {
+            x = block.forward(x, &condition); // [b, c, h, w]
         }
         let image = tanh(haar::inverse(self.bands.forward(x)));
         let margin = (image.dims()[2] - self.size) / 2;
@@ -100,40 +109,73 @@ impl Generator {
     }
 }
 
-/// Convolution, normalisation, gain and bias, leaky ReLU.
+/// Each pixel as a square of 2x2 where the block doubles, then convolution, normalisation, gain and bias, leaky ReLU.
 #[derive(Module, Debug)]
 struct Block {
     conv: Conv,
     style: Param<Tensor<2>>,
+    #[module(skip)]
+    doubles: bool,
+    /// The weights of a generator that only draws.
+    #[module(skip)]
+    frozen: Option<Frozen>,
 }
 
+const NORM: PixelRule = PixelRule { epsilon: 1e-6, slope: SLOPE };
+
 impl Block {
-    fn new(init: &mut Init, channels: [usize; 2], condition: usize) -> Self {
+    fn new(init: &mut Init, channels: [usize; 2], condition: usize, doubles: bool) -> Self {
         let deviation = 0.3 / (condition as f32).sqrt();
-        Self { conv: Conv::same(init, channels), style: init.normal([condition, 2 * channels[1]], deviation) }
+        let (conv, style) =
+            (Conv::same(init, channels), init.normal([condition, 2 * channels[1]], deviation));
+        Self { conv, style, doubles, frozen: None }
+    }
+
+    fn freeze(&mut self) {
+        let weight = self.weight();
+        let (shape, device) = (weight.dims(), weight.device());
+        self.frozen = Some(Frozen::new(values(weight), shape, vec![0.0; shape[0]], &device));
+    }
+
+    /// What [`Self::convolved`] multiplies by.
+    fn weight(&self) -> Tensor<4> {
+        let weight = self.conv.weight.val();
+        if self.doubles { doubling(weight) } else { weight }
+    }
+
+    /// `[b, i, h, w]` to `[b, o, h', w']`, without bias.
+    fn convolved(&self, x: Tensor<4>) -> Tensor<4> {
+        let precision = self.conv.window.precision;
+        let size = [2, 3].map(|axis| 2 * x.dims()[axis]);
+        let (same, halving) =
+            (Window::new(1, 1).precision(precision), Window::new(2, 1).precision(precision));
+        match (&self.frozen, self.doubles) {
+            (Some(frozen), true) => frozen.transpose(x, size, halving),
+            (Some(frozen), false) => frozen.convolve(x, same, Activation::Identity),
+            (None, true) => ops::transposed_convolution(x, self.weight(), size, halving),
+            (None, false) => ops::convolution(x, self.weight(), same),
+        }
     }
 
     fn forward(&self, x: Tensor<4>, condition: &Tensor<2>) -> Tensor<4> {
-        let x = normalise(self.conv.forward(x)); // [b, c, h, w]
-        let [batch, channels, _, _] = x.dims();
-        let style = condition.clone().matmul(self.style.val()).reshape([batch, 2 * channels, 1, 1]);
-        let gain = style.clone().narrow(1, 0, channels) + 1.0;
-        leaky_relu(x * gain + style.narrow(1, channels, channels), SLOPE)
+        let x = self.convolved(x);
+        let channels = x.dims()[1];
+        let style = condition.clone().matmul(self.style.val()); // [b, 2 o]
+        let [gain, bias] = [style.clone().narrow(1, 0, channels) + 1.0, style.narrow(1, channels, channels)];
+        ops::pixel_norm(x, self.conv.bias.val(), gain, bias, NORM)
     }
 }
 
-/// Every pixel's vector of channels over its root mean square.
-fn normalise(x: Tensor<4>) -> Tensor<4> {
-    let power = x.clone().powf_scalar(2.0).mean_dim(1) + 1e-6; // [b, 1, h, w]
-    x / power.sqrt()
-}
-
-/// Each pixel as a square of 2x2.
-fn double(x: Tensor<4>) -> Tensor<4> {
-    let [batch, channels, height, width] = x.dims();
-    x.reshape([batch, channels, height, 1, width, 1])
-        .expand([batch, channels, height, 2, width, 2])
-        .reshape([batch, channels, 2 * height, 2 * width])
+/// Weights `[o, i, 3, 3]` of a convolution after nearest-neighbour upsampling by two, as those `[i, o, 4, 4]` of a transposed
+/// one that moves by 2: the same map, with 4 products an output where there were 9. Taps that fall on one pixel are added up.
+fn doubling(weight: Tensor<4>) -> Tensor<4> {
+    let [outputs, inputs, ..] = weight.dims();
+    // Along each axis tap `t` of four is the sum of the taps `2 - t` and `3 - t` of three.
+    let adds = |to: usize, from: usize| from + to == 2 || from + to == 3;
+    let place = |from: usize, to: usize| adds(to / 4, from / 3) && adds(to % 4, from % 3);
+    let spread: Vec<f32> = (0..9 * 16).map(|i| f32::from(u8::from(place(i / 16, i % 16)))).collect();
+    let spread = Tensor::<2>::from_data(TensorData::new(spread, [9, 16]), (&weight.device(), weight.dtype()));
+    weight.reshape([outputs * inputs, 9]).matmul(spread).reshape([outputs, inputs, 4, 4]).swap_dims(0, 1)
 }
 
 /// The rows of a table at the given positions.
@@ -153,4 +195,37 @@ pub(crate) fn between(table: &Tensor<2>, place: f64) -> Tensor<2> {
         return rows(table, &[below]);
     }
     rows(table, &[below]) * (1.0 - share) + rows(table, &[(below + 1).min(last)]) * share
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{DType, Device};
+    use doppelray_measures::rng::{Purpose, stream};
+
+    use super::*;
+
+    #[test]
+    fn doubling_is_a_convolution_of_pixels_made_squares_and_so_are_its_gradients() {
+        let draw = |shape: [usize; 4], index| {
+            let values = stream(5, Purpose::Batch, index).normals(shape.iter().product());
+            Tensor::<4>::from_data(TensorData::new(values, shape), (&Device::flex().autodiff(), DType::F64))
+        };
+        let (x, w) = (draw([2, 3, 5, 4], 0).require_grad(), draw([6, 3, 3, 3], 1).require_grad());
+        let dy = draw([2, 6, 10, 8], 2);
+        let squares = |x: Tensor<4>| {
+            let [b, c, h, w] = x.dims();
+            x.reshape([b, c, h, 1, w, 1]).expand([b, c, h, 2, w, 2]).reshape([b, c, 2 * h, 2 * w])
+        };
+        let plain = ops::convolution(squares(x.clone()), w.clone(), Window::new(1, 1));
+        let ours = ops::transposed_convolution(x.clone(), doubling(w.clone()), [10, 8], Window::new(2, 1));
+        let apart = |a: Tensor<4>, b: Tensor<4>| (a - b).abs().max().into_scalar::<f64>();
+        assert!(apart(plain.clone().inner(), ours.clone().inner()) < 1e-12);
+        let [plain, ours] = [plain, ours].map(|y| {
+            let gradients = (y * dy.clone()).sum().backward();
+            [x.grad(&gradients).unwrap(), w.grad(&gradients).unwrap()]
+        });
+        for (plain, ours) in plain.into_iter().zip(ours) {
+            assert!(apart(plain, ours) < 1e-11);
+        }
+    }
 }

@@ -189,6 +189,19 @@ impl Frozen {
         convolution_bias_activation(x, self.weight.clone(), self.bias.clone(), window, activation)
     }
 
+    /// The transposed map off the tape, without bias or activation, as [`transposed_convolution`].
+    pub fn transpose(&self, dy: Tensor<4>, size: [usize; 2], window: Window) -> Tensor<4> {
+        if ours(&dy) {
+            return Tensor::from_dispatch(Dispatch::transposed_frozen(
+                dy.into_dispatch(),
+                self.clone(),
+                size,
+                window,
+            ));
+        }
+        transposed_convolution(dy, self.weight.clone(), size, window)
+    }
+
     fn packed(&self, conv: &Conv, window: Window, direction: Direction) -> Arc<PackedWeights> {
         let values = &self.values;
         let mut packed = values.packed.lock().unwrap_or_else(PoisonError::into_inner);

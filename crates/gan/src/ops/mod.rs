@@ -16,7 +16,7 @@ pub use convolution::{
     Frozen, Precision, Window, convolution, convolution_bias_activation, transposed_convolution,
 };
 pub use doppelray_kernels::Activation;
-pub use normalisation::{affine, normalise};
+pub use normalisation::{PixelRule, affine, normalise, pixel_norm};
 pub use resampling::{max_pool, resize, upsample};
 
 use burn::backend::flex::FlexTensor;

@@ -1,14 +1,15 @@
-//! Batch normalisation with a gain and bias for each channel of each sample, and the affine map alone.
+//! Batch and pixel-wise normalisation with a gain and bias for each channel of each sample, and the affine map alone.
 
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, ExtensionType, Flex, backend_extension};
 use burn::tensor::Tensor;
-use doppelray_kernels::passes::{self, Channels, Moments, Normalisation};
+use doppelray_kernels::passes::{self, Channels, Moments, Normalisation, PixelGradients, PixelNorm};
 
 use super::{FITS, OFF_TAPE, channels, dims, ours, slice, tensor};
 
@@ -49,6 +50,36 @@ pub fn affine(x: Tensor<4>, gain: Tensor<2>, bias: Tensor<2>) -> Tensor<4> {
     x * gain + bias
 }
 
+/// Pixel-wise normalisation (Karras et al. 2018) of `x [b, c, h, w]` after a shift of each channel, `[c]`: each pixel's vector
+/// of channels over its root mean square; then a gain and a bias `[b, c]`, and leaky ReLU.
+pub fn pixel_norm(
+    x: Tensor<4>,
+    shift: Tensor<1>,
+    gain: Tensor<2>,
+    bias: Tensor<2>,
+    rest: PixelRule,
+) -> Tensor<4> {
+    if ours(&x) {
+        let [x, s] = [x.into_dispatch(), shift.into_dispatch()];
+        let [g, b] = [gain.into_dispatch(), bias.into_dispatch()];
+        return Tensor::from_dispatch(Dispatch::pixel_normalised(x, s, g, b, rest));
+    }
+    let [batch, channels, ..] = x.dims();
+    let x = x + shift.reshape([1, channels, 1, 1]);
+    let power = x.clone().powf_scalar(2.0).mean_dim(1) + f64::from(rest.epsilon); // [b, 1, h, w]
+    let [gain, bias] = [gain, bias].map(|t| t.reshape([batch, channels, 1, 1]));
+    burn::tensor::activation::leaky_relu(x / power.sqrt() * gain + bias, f64::from(rest.slope))
+}
+
+/// The constants of [`pixel_norm`].
+#[derive(Clone, Copy, Debug)]
+pub struct PixelRule {
+    /// Added to the mean square.
+    pub epsilon: f32,
+    /// Slope of leaky ReLU below 0.
+    pub slope: f32,
+}
+
 /// The moments of a tensor that is on the CPU in single precision.
 fn moments(x: &Tensor<4>) -> Moments {
     let x = if x.is_autodiff() { x.clone().inner() } else { x.clone() };
@@ -77,6 +108,25 @@ pub(crate) trait Normalisations: Backend {
         epsilon: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
+    /// `leaky((x + shift) / root mean square over channels * gain + bias)`.
+    fn pixel_normalised(
+        x: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        rest: PixelRule,
+    ) -> FloatTensor<Self>;
+
+    /// The gradients by `x`, `shift`, `gain` and `bias` of `sum(dy * pixel_normalised(x))`.
+    fn pixel_gradient(
+        x: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        rest: PixelRule,
+    ) -> Four<Self>;
+
     /// `x * gain + bias`.
     fn affine(x: FloatTensor<Self>, gain: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self>;
 
@@ -90,6 +140,15 @@ pub(crate) trait Normalisations: Backend {
 
 type Three<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
 
+/// The gradients of pixel-wise normalisation.
+#[derive(ExtensionType)]
+pub(crate) struct Four<B: Backend> {
+    x: FloatTensor<B>,
+    shift: FloatTensor<B>,
+    gain: FloatTensor<B>,
+    bias: FloatTensor<B>,
+}
+
 /// Room for the gradients of an `x` of these sizes, filled by `work`.
 fn gradients(
     shape: [usize; 4],
@@ -100,6 +159,13 @@ fn gradients(
     let [mut gain, mut bias] = [vec![0.0; batch * channels], vec![0.0; batch * channels]];
     work(passes::Gradients { x: &mut x, gain: &mut gain, bias: &mut bias }).expect(FITS);
     (tensor(x, shape), tensor(gain, [batch, channels]), tensor(bias, [batch, channels]))
+}
+
+impl PixelRule {
+    fn of<'a>(self, sizes: Channels, [shift, gain, bias]: [&'a FlexTensor; 3]) -> PixelNorm<'a> {
+        let PixelRule { epsilon, slope } = self;
+        PixelNorm { sizes, shift: slice(shift), gain: slice(gain), bias: slice(bias), epsilon, slope }
+    }
 }
 
 impl Normalisations for Flex {
@@ -127,6 +193,39 @@ impl Normalisations for Flex {
         let (x, gain, dy) = (x.to_contiguous(), gain.to_contiguous(), dy.to_contiguous());
         let rule = Normalisation { sizes: channels(&x), moments: &moments, epsilon, gain: slice(&gain) };
         gradients(dims(&x), |to| passes::normalise_gradient(rule, slice(&x), slice(&dy), to))
+    }
+
+    fn pixel_normalised(
+        x: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        rest: PixelRule,
+    ) -> FloatTensor<Self> {
+        let [x, shift, gain, bias] = [x, shift, gain, bias].map(|t| t.to_contiguous());
+        let mut y = vec![0.0; slice(&x).len()];
+        passes::pixel_norm(rest.of(channels(&x), [&shift, &gain, &bias]), slice(&x), &mut y).expect(FITS);
+        tensor(y, dims(&x))
+    }
+
+    fn pixel_gradient(
+        x: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        rest: PixelRule,
+    ) -> Four<Self> {
+        let [x, shift, gain, bias, dy] = [x, shift, gain, bias, dy].map(|t| t.to_contiguous());
+        let channels = dims(&x)[1];
+        let mut to_shift = vec![0.0; channels];
+        let rule = rest.of(super::channels(&x), [&shift, &gain, &bias]);
+        let (x, gain, bias) = gradients(dims(&x), |to| {
+            let passes::Gradients { x: dx, gain, bias } = to;
+            let to = PixelGradients { x: dx, shift: &mut to_shift, gain, bias };
+            passes::pixel_norm_gradient(rule, slice(&x), slice(&dy), to)
+        });
+        Four { x, shift: tensor(to_shift, [channels]), gain, bias }
     }
 
     fn affine(x: FloatTensor<Self>, gain: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -177,6 +276,38 @@ impl<B: Normalisations, C: CheckpointStrategy> Normalisations for Autodiff<B, C>
         unreachable!("{OFF_TAPE}")
     }
 
+    fn pixel_normalised(
+        x: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        rest: PixelRule,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), shift.node(), gain.node(), bias.node()];
+        match PixelNormalise.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let kept = [&x, &shift, &gain, &bias].map(|t| prep.checkpoint(t));
+                let [x, shift, gain, bias] = [x, shift, gain, bias].map(|t| t.into_primitive());
+                prep.finish((kept, rest), B::pixel_normalised(x, shift, gain, bias, rest))
+            }
+            OpsKind::UnTracked(prep) => {
+                let [x, shift, gain, bias] = [x, shift, gain, bias].map(|t| t.into_primitive());
+                prep.finish(B::pixel_normalised(x, shift, gain, bias, rest))
+            }
+        }
+    }
+
+    fn pixel_gradient(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: PixelRule,
+    ) -> Four<Self> {
+        unreachable!("{OFF_TAPE}")
+    }
+
     fn affine(x: FloatTensor<Self>, gain: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
         let nodes = [x.node(), gain.node(), bias.node()];
         match Affine.prepare::<C>(nodes).compute_bound().stateful() {
@@ -217,6 +348,26 @@ impl<B: Normalisations> Backward<B, 3> for Normalise {
 }
 
 #[derive(Debug)]
+struct PixelNormalise;
+
+impl<B: Normalisations> Backward<B, 4> for PixelNormalise {
+    type State = ([NodeId; 4], PixelRule);
+
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let (kept, rest) = ops.state;
+        let dy = grads.consume::<B>(&ops.node);
+        let [x, shift, gain, bias] =
+            kept.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+        let Four { x, shift, gain, bias } = B::pixel_gradient(x, shift, gain, bias, dy, rest);
+        for (node, gradient) in ops.parents.into_iter().zip([x, shift, gain, bias]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
 struct Affine;
 
 impl<B: Normalisations> Backward<B, 3> for Affine {
@@ -247,6 +398,18 @@ mod tests {
         });
         same([draw([3, 4, 7, 5], 0)], styles(), |[x], style| {
             affine(x.clone(), style[0].clone(), style[1].clone())
+        });
+    }
+
+    #[test]
+    fn pixel_wise_normalisation_and_its_gradients_are_those_of_burn() {
+        let rest = PixelRule { epsilon: 1e-6, slope: 0.2 };
+        let (x, shift) = (draw([3, 4, 17, 19], 0) * 3.0, draw::<1>([4], 1));
+        // The shift is an argument of its own rank: its gradient is taken through a sum that spreads it.
+        let styles = || vec![draw([3, 4], 2), draw([3, 4], 3), shift.clone().unsqueeze::<2>()];
+        same([x], styles(), |[x], style| {
+            let shift = style[2].clone().reshape([4]);
+            pixel_norm(x.clone(), shift, style[0].clone(), style[1].clone(), rest)
         });
     }
 

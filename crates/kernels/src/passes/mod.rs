@@ -5,6 +5,7 @@ mod adam;
 mod augment;
 mod glu;
 mod normalise;
+mod pixel;
 mod pool;
 mod resize;
 mod upsample;
@@ -17,6 +18,7 @@ pub use normalise::{
     Channels, Gradients, Moments, Normalisation, affine, affine_gradient, moments, normalise,
     normalise_gradient,
 };
+pub use pixel::{PixelGradients, PixelNorm, pixel_norm, pixel_norm_gradient};
 pub use pool::{max_pool, max_pool_gradient, pooled};
 pub use resize::{Blend, blends, resize_bilinear, resize_bilinear_gradient};
 pub use upsample::{Planes, upsample_bilinear, upsample_bilinear_gradient};

@@ -62,7 +62,7 @@ impl Channels {
         check_len(name, len, self.planes().saturating_mul(self.pixels))
     }
 
-    fn check_planes(self, name: &'static str, len: usize) -> Result<(), ShapeError> {
+    pub(super) fn check_planes(self, name: &'static str, len: usize) -> Result<(), ShapeError> {
         check_len(name, len, self.planes())
     }
 
@@ -265,7 +265,7 @@ impl Gradients<'_> {
 }
 
 /// The sums of `a` and of `a * b`, in sixteen strands.
-fn sums(a: &[f32], b: &[f32]) -> [f64; 2] {
+pub(super) fn sums(a: &[f32], b: &[f32]) -> [f64; 2] {
     vectorised(
         #[inline(always)]
         || {

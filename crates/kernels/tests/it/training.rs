@@ -2,9 +2,10 @@
 
 use doppelray_kernels::Activation;
 use doppelray_kernels::passes::{
-    Channels, Gradients, Moments, Normalisation, Planes, activation_gradient_sums, affine, affine_gradient,
-    blends, glu, glu_gradient, leaky_relu_gradient, max_pool, max_pool_gradient, moments, normalise,
-    normalise_gradient, pooled, resize_bilinear, resize_bilinear_gradient,
+    Channels, Gradients, Moments, Normalisation, PixelGradients, PixelNorm, Planes, activation_gradient_sums,
+    affine, affine_gradient, blends, glu, glu_gradient, leaky_relu_gradient, max_pool, max_pool_gradient,
+    moments, normalise, normalise_gradient, pixel_norm, pixel_norm_gradient, pooled, resize_bilinear,
+    resize_bilinear_gradient,
 };
 use proptest::prelude::*;
 
@@ -33,6 +34,20 @@ fn reference(sizes: Channels, x: &[f64], gain: &[f64], bias: &[f64], epsilon: f6
         }
     }
     y
+}
+
+/// Pixel-wise normalisation in `f64` before leaky ReLU, of shift, gain and bias.
+fn pixel_wise(sizes: Channels, x: &[f64], [shift, gain, bias]: [&[f64]; 3]) -> Vec<f64> {
+    let Channels { channels, pixels, .. } = sizes;
+    let v = |index: usize| x[index] + shift[index / pixels % channels];
+    let power = |index: usize| {
+        let first = index / (channels * pixels) * channels * pixels + index % pixels;
+        (0..channels).map(|c| v(first + c * pixels).powi(2)).sum::<f64>() / channels as f64
+    };
+    let y = |index: usize| {
+        v(index) / (power(index) + f64::from(0.1f32)).sqrt() * gain[index / pixels] + bias[index / pixels]
+    };
+    (0..x.len()).map(y).collect()
 }
 
 fn wide(values: &[f32]) -> Vec<f64> {
@@ -101,6 +116,39 @@ proptest! {
         assert_close(&dx, &slopes(&fx, |x| dot(&line(x, &fg, &fb), &dy)), 1e-6, "affine dx");
         assert_close(&dgain, &slopes(&fg, |gain| dot(&line(&fx, gain, &fb), &dy)), 1e-5, "affine dgain");
         assert_close(&dbias, &slopes(&fb, |bias| dot(&line(&fx, &fg, bias), &dy)), 1e-5, "affine dbias");
+    }
+
+    #[test]
+    fn pixel_wise_normalisation_and_its_gradients_are_their_definition(
+        batch in 1usize..4, channels in 1usize..6, pixels in prop_oneof![1usize..30, 255usize..260], seed: u64,
+    ) {
+        let sizes = Channels { batch, channels, pixels };
+        let planes = batch * channels;
+        let [x, dy] = [0, 1].map(|i| numbers(planes * pixels, seed ^ i));
+        let [gain, bias] = [2, 3].map(|i| numbers(planes, seed ^ i));
+        let shift = numbers(channels, seed ^ 4);
+        let rule = PixelNorm { sizes, shift: &shift, gain: &gain, bias: &bias, epsilon: 0.1, slope: 0.2 };
+        let [mut y, mut dx] = [vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]];
+        let [mut dgain, mut dbias] = [vec![f32::NAN; planes], vec![f32::NAN; planes]];
+        let mut dshift = vec![f32::NAN; channels];
+        pixel_norm(rule, &x, &mut y).unwrap();
+        let to = PixelGradients { x: &mut dx, shift: &mut dshift, gain: &mut dgain, bias: &mut dbias };
+        pixel_norm_gradient(rule, &x, &dy, to).unwrap();
+        // Where leaky ReLU bends, a difference sees both slopes: its mask is that of the values themselves.
+        let plain = |x: &[f64], shift: &[f64], gain: &[f64], bias: &[f64]| pixel_wise(sizes, x, [shift, gain, bias]);
+        let [fx, fs, fg, fb] = [&x, &shift, &gain, &bias].map(|v| wide(v));
+        let inner = plain(&fx, &fs, &fg, &fb);
+        let slope = |v: &f64| if *v > 0.0 { 1.0 } else { f64::from(0.2f32) };
+        let near = inner.iter().any(|v| v.abs() < 1e-6);
+        prop_assume!(!near);
+        assert_close(&y, &inner.iter().map(|v| v * slope(v)).collect::<Vec<_>>(), 2e-6, "y");
+        let masked: Vec<f32> = dy.iter().zip(&inner).map(|(dy, v)| (f64::from(*dy) * slope(v)) as f32).collect();
+        if pixels < 30 {
+            assert_close(&dx, &slopes(&fx, |x| dot(&plain(x, &fs, &fg, &fb), &masked)), 3e-5, "dx");
+        }
+        assert_close(&dshift, &slopes(&fs, |s| dot(&plain(&fx, s, &fg, &fb), &masked)), 1e-4, "dshift");
+        assert_close(&dgain, &slopes(&fg, |g| dot(&plain(&fx, &fs, g, &fb), &masked)), 1e-4, "dgain");
+        assert_close(&dbias, &slopes(&fb, |b| dot(&plain(&fx, &fs, &fg, b), &masked)), 1e-4, "dbias");
     }
 
     #[test]

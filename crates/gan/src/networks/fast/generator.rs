@@ -15,8 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::networks::fast::pooling::{POOLED, pooled};
 use crate::networks::generator::{between, rows};
 use crate::networks::{SLOPE, haar};
-use crate::ops::{self, Activation, Precision, Window, convolution, convolution_bias_activation, leaky_relu};
-use crate::parameters::{Init, replace};
+use crate::ops::{
+    self, Activation, Frozen, Precision, Window, convolution, convolution_bias_activation, leaky_relu,
+};
+use crate::parameters::{Init, replace, values};
 use crate::settings::{broken, widths_fit};
 
 /// Shape of the generator.
@@ -125,6 +127,12 @@ impl FastGenerator {
         self
     }
 
+    /// The same for drawing alone, many images off the tape: weights are packed once.
+    pub(crate) fn drawing(mut self) -> Self {
+        self.blocks.iter_mut().flat_map(|block| &mut block.steps).for_each(Step::freeze);
+        self
+    }
+
     /// Standard normal numbers that an image is made of: in its latent, and as noise.
     pub(crate) fn inputs(&self) -> [usize; 2] {
         let latent = self.seed.val().dims()[0] - self.embedding.val().dims()[1];
@@ -193,7 +201,7 @@ impl FastGenerator {
 }
 
 fn moved(kept: Param<Tensor<1>>, batch: &[f32]) -> Param<Tensor<1>> {
-    let mut values = crate::parameters::values(kept.val());
+    let mut values = values(kept.val());
     values.iter_mut().zip(batch).for_each(|(kept, new)| *kept += MOMENTUM * (new - *kept));
     replace(kept, values)
 }
@@ -241,16 +249,29 @@ struct Step {
     weight: Param<Tensor<4>>,
     noise: Param<Tensor<1>>,
     norm: Norm,
+    /// The weights of a generator that only draws.
+    #[module(skip)]
+    frozen: Option<Frozen>,
 }
 
 impl Step {
     fn new(init: &mut Init, [inputs, outputs]: [usize; 2], condition: usize) -> Self {
         let weight = init.normal([outputs, inputs, 3, 3], 1.0 / (9.0 * inputs as f32).sqrt());
-        Self { weight, noise: init.normal([outputs], 0.2), norm: Norm::new(init, outputs, condition) }
+        let (noise, norm) = (init.normal([outputs], 0.2), Norm::new(init, outputs, condition));
+        Self { weight, noise, norm, frozen: None }
+    }
+
+    fn freeze(&mut self) {
+        let weight = self.weight.val();
+        let (shape, device) = (weight.dims(), weight.device());
+        self.frozen = Some(Frozen::new(values(weight), shape, vec![0.0; shape[0]], &device));
     }
 
     fn forward(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
-        let x = convolution(x, self.weight.val(), pass.window); // [b, c, h, w]
+        let x = match &self.frozen {
+            Some(frozen) => frozen.convolve(x, pass.window, Activation::Identity),
+            None => convolution(x, self.weight.val(), pass.window),
+        }; // [b, c, h, w]
         let [_, channels, height, width] = x.dims();
         let share = self.noise.val().reshape([1, channels, 1, 1]);
         self.norm.forward(x + share * pass.noise([height, width]), pass)
