@@ -7,6 +7,7 @@
 mod activation;
 mod augmentation;
 mod convolution;
+mod noise;
 mod normalisation;
 mod resampling;
 
@@ -16,6 +17,7 @@ pub use convolution::{
     Frozen, Precision, Window, convolution, convolution_bias_activation, transposed_convolution,
 };
 pub use doppelray_kernels::Activation;
+pub use noise::add_noise;
 pub use normalisation::{PixelRule, affine, normalise, pixel_norm};
 pub use resampling::{max_pool, resize, upsample};
 

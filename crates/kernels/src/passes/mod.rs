@@ -4,6 +4,7 @@ mod activation;
 mod adam;
 mod augment;
 mod glu;
+mod noise;
 mod normalise;
 mod pixel;
 mod pool;
@@ -14,6 +15,7 @@ pub use activation::{activation_gradient_sums, leaky_relu, leaky_relu_gradient};
 pub use adam::{AdamRule, AdamState, adam_step, follow};
 pub use augment::{Change, augment, augment_gradient};
 pub use glu::{glu, glu_gradient};
+pub use noise::{add_noise, noise_gradient};
 pub use normalise::{
     Channels, Gradients, Moments, Normalisation, affine, affine_gradient, moments, normalise,
     normalise_gradient,

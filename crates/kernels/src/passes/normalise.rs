@@ -72,19 +72,19 @@ impl Channels {
     }
 
     /// `f` of each plane's index, in order, made by all threads.
-    fn each<R: Send>(self, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
+    pub(super) fn each<R: Send>(self, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
         (0..self.planes()).into_par_iter().with_min_len(self.together()).map(f).collect()
     }
 
     /// Calls `f(plane's index, its part of to)` by all threads.
-    fn fill(self, to: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
+    pub(super) fn fill(self, to: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
         if self.pixels > 0 {
             let planes = to.par_chunks_mut(self.pixels).with_min_len(self.together());
             planes.enumerate().for_each(|(index, plane)| f(index, plane));
         }
     }
 
-    fn plane(self, of: &[f32], index: usize) -> &[f32] {
+    pub(super) fn plane(self, of: &[f32], index: usize) -> &[f32] {
         &of[index * self.pixels..][..self.pixels]
     }
 

@@ -3,9 +3,9 @@
 use doppelray_kernels::Activation;
 use doppelray_kernels::passes::{
     Channels, Gradients, Moments, Normalisation, PixelGradients, PixelNorm, Planes, activation_gradient_sums,
-    affine, affine_gradient, blends, glu, glu_gradient, leaky_relu_gradient, max_pool, max_pool_gradient,
-    moments, normalise, normalise_gradient, pixel_norm, pixel_norm_gradient, pooled, resize_bilinear,
-    resize_bilinear_gradient,
+    add_noise, affine, affine_gradient, blends, glu, glu_gradient, leaky_relu_gradient, max_pool,
+    max_pool_gradient, moments, noise_gradient, normalise, normalise_gradient, pixel_norm,
+    pixel_norm_gradient, pooled, resize_bilinear, resize_bilinear_gradient,
 };
 use proptest::prelude::*;
 
@@ -149,6 +149,24 @@ proptest! {
         assert_close(&dshift, &slopes(&fs, |s| dot(&plain(&fx, s, &fg, &fb), &masked)), 1e-4, "dshift");
         assert_close(&dgain, &slopes(&fg, |g| dot(&plain(&fx, &fs, g, &fb), &masked)), 1e-4, "dgain");
         assert_close(&dbias, &slopes(&fb, |b| dot(&plain(&fx, &fs, &fg, b), &masked)), 1e-4, "dbias");
+    }
+
+    #[test]
+    fn noise_and_its_gradient_are_their_definition(sizes in sizes(), seed: u64) {
+        let Channels { batch, channels, pixels } = sizes;
+        let [mut x, dy] = [0, 1].map(|i| numbers(batch * channels * pixels, seed ^ i));
+        let (noise, share) = (numbers(batch * pixels, seed ^ 2), numbers(channels, seed ^ 3));
+        let at = |index: usize| f64::from(noise[index / (channels * pixels) * pixels + index % pixels]);
+        let channel = |index: usize| index / pixels % channels;
+        let wanted: Vec<f64> =
+            x.iter().enumerate().map(|(i, x)| f64::from(*x) + f64::from(share[channel(i)]) * at(i)).collect();
+        let mut slopes = vec![0.0; channels];
+        dy.iter().enumerate().for_each(|(i, dy)| slopes[channel(i)] += f64::from(*dy) * at(i));
+        let mut found = vec![f32::NAN; channels];
+        add_noise(sizes, &share, &noise, &mut x).unwrap();
+        noise_gradient(sizes, &noise, &dy, &mut found).unwrap();
+        assert_close(&x, &wanted, 2e-7, "y");
+        assert_close(&found, &slopes, 1e-5, "share");
     }
 
     #[test]

@@ -272,9 +272,9 @@ impl Step {
             Some(frozen) => frozen.convolve(x, pass.window, Activation::Identity),
             None => convolution(x, self.weight.val(), pass.window),
         }; // [b, c, h, w]
-        let [_, channels, height, width] = x.dims();
-        let share = self.noise.val().reshape([1, channels, 1, 1]);
-        self.norm.forward(x + share * pass.noise([height, width]), pass)
+        let [_, _, height, width] = x.dims();
+        let x = ops::add_noise(x, self.noise.val(), pass.noise([height, width]));
+        self.norm.forward(x, pass)
     }
 }
 
