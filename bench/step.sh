@@ -17,8 +17,9 @@ grep -q avx512_bf16 /proc/cpuinfo && precisions="f32 bf16"
 ours=$(pwd)/target/release/doppelray
 .venv/bin/python bench/step.py weights "$work/squeezenet.safetensors"
 for preset in ${*:-fast paper r3}; do
-    size=224 steps=12
-    [ "$preset" = paper ] && size=210 steps=5
+    size=224 steps=6
+    [ "$preset" = paper ] && size=210 steps=2
+    [ "$preset" = r3 ] && steps=3
     [ -d "$work/knees-$size" ] || "$ours" phantom --out "$work/knees-$size" --count 400 --size $size --bits 8 --quiet
     features=
     [ "$preset" = fast ] && features="--set game.features=$work/squeezenet.safetensors"

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use doppelray_gan::Settings;
 use doppelray_gan::train::{Alone, Peers, Plan, Stop, Summary, train};
+use doppelray_gan::{Processor, Settings};
 use doppelray_images::Collection;
 use doppelray_images::progress::Event;
 
@@ -37,6 +37,10 @@ pub(crate) struct Train {
     /// What convolutions multiply: f32, or mixed (bfloat16, with sums and weights in f32).
     #[arg(long, value_parser = ["f32", "mixed"])]
     precision: Option<String>,
+    /// Where it is computed: cpu, or in a build with that feature wgpu (graphics processors by Vulkan, Metal or DirectX) or cuda. A
+    /// run begun on one goes on on another, but not bit for bit.
+    #[arg(long, default_value = "cpu")]
+    device: Processor,
     /// Begin as the generator of this model or run (or of `knee`, which comes with the program), of the same shape, instead
     /// of at random; the critics learn alone for the first 100 steps (rest_steps).
     #[arg(long, value_name = "RUN|MODEL")]
@@ -82,7 +86,8 @@ impl Train {
             }
         };
         let (from, all) = (self.from.as_deref(), peers.clone());
-        let plan = Plan { collection, settings: &settings, from, room, peers: all };
+        let processor = self.device;
+        let plan = Plan { collection, settings: &settings, from, room, processor, peers: all };
         let summary = train(plan, &self.out, Stop { time: self.time, flag }, &listener);
         let summary = peers.end(summary.map_err(Into::into))?;
         if is_first { console.finish(&self.ending(&summary), &summary) } else { Ok(()) }
@@ -102,7 +107,8 @@ impl Train {
             let settings = self.settings(set)?;
             let peers = Arc::new(Alone);
             let (from, room) = (self.from.as_deref(), self.room());
-            let plan = Plan { collection, settings: &settings, from, room, peers };
+            let processor = self.device;
+            let plan = Plan { collection, settings: &settings, from, room, processor, peers };
             let stop = Stop { time: Some(time), flag };
             train(plan, &self.out.join(name), stop, &|e| console.listen(e))?;
             if flag.load(Ordering::Relaxed) {

@@ -16,6 +16,7 @@ fn the_command_line_is_refused_with_status_2() {
         ("train knees --out run --preset huge", "choose one of tiny, fast, r3, paper"),
         ("train knees --out run --set game.adam.rte=1", "there is no such key; there are"),
         ("train knees --out run --time soon", "is not a time like 90s, 20m or 3h"),
+        ("train knees --out run --device tpu", "is not one of cpu, wgpu, cuda"),
         ("sample run --out fakes --seeds 9-1", "is not a range like 0-4"),
         ("import nowhere --out x", "nowhere"),
     ] {
@@ -35,6 +36,10 @@ fn a_wrong_folder_is_refused_with_status_1_and_the_mend() {
     for (line, reason) in [
         ("train empty --out run", "not a collection; make one with `doppelray import"),
         ("train knees --out full", "is there already and is not a run"),
+        (
+            "train knees --out run --device cuda",
+            "build with `cargo build --release --features cuda`, or take --device cpu",
+        ),
         ("sample knees --out fakes --seeds 0-1", "neither a run nor a model file"),
         ("import empty --out x", "no image"),
         ("evaluate knees knees --out /proc/p", "mend the place or choose another"),

@@ -20,6 +20,14 @@ pub enum Error {
     /// A setting is unknown, of the wrong type, or out of range.
     #[error("setting {0}")]
     Setting(String),
+    /// There is no such processor, in this build or on this machine.
+    #[error("--device {name}: {reason}, or take --device cpu")]
+    Processor {
+        /// Its name on the command line.
+        name: &'static str,
+        /// Why, and the mend.
+        reason: String,
+    },
     /// A file's content is not what it should be.
     #[error("{}: {reason}", path.display())]
     Content {

@@ -32,7 +32,8 @@ impl Critic {
         let folder = run.join("checkpoint");
         let Some((Checkpoint { position, state }, _)) = Checkpoint::read(&folder)? else { return Ok(None) };
         let data = Data::read(collection, &settings, Room { memory: u64::MAX, folder: run }, listener)?;
-        let mut game = game::begin(&settings, &data, Share::new(settings.passes, Arc::new(Alone)))?;
+        let mut game =
+            game::begin(&settings, &data, &Device::flex(), Share::new(settings.passes, Arc::new(Alone)))?;
         game.restore(&state, position.step).map_err(|reason| Error::content(&folder, reason))?;
         Ok(Some(Self { images_seen: settings.seen(position.step), settings, game }))
     }

@@ -6,6 +6,7 @@ mod choice;
 pub mod classifier;
 mod data;
 pub mod describer;
+pub mod device;
 pub mod error;
 pub mod game;
 pub mod insider;
@@ -27,5 +28,6 @@ pub mod train;
 #[cfg(test)]
 mod tests;
 
+pub use device::Processor;
 pub use error::{Error, Result};
 pub use settings::Settings;

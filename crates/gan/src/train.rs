@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use burn::tensor::Device;
 use doppelray_images::Collection;
 use doppelray_images::progress::{Event, Listener};
 use rayon::prelude::*;
@@ -15,6 +16,7 @@ use serde::Serialize;
 use crate::checkpoint::{Checkpoint, Position};
 use crate::choice::Judge;
 use crate::data::{Data, Room};
+use crate::device::Processor;
 use crate::error::{Error, Result};
 use crate::game::{self, Game, Share};
 pub use crate::game::{Alone, Peers};
@@ -33,6 +35,8 @@ pub struct Plan<'a> {
     pub from: Option<&'a Path>,
     /// Bytes of memory that decoded images may take; beyond, they wait in a file of the run's folder.
     pub room: u64,
+    /// Where.
+    pub processor: Processor,
     /// Who trains with this process; [`Alone`] for nobody.
     pub peers: Arc<dyn Peers>,
 }
@@ -69,7 +73,8 @@ const COLUMNS: usize = 8;
 
 /// Trains, or goes on training, in the folder `out`. Of several processes the first writes, and says when it is over.
 pub fn train(plan: Plan, out: &Path, stop: Stop, listener: Listener) -> Result<Summary> {
-    let Plan { collection, settings, from, room, peers } = plan;
+    let Plan { collection, settings, from, room, processor, peers } = plan;
+    let device = processor.open()?;
     let [place, processes] = peers.place();
     if !settings.passes.is_multiple_of(processes) {
         return Err(Error::Setting(format!(
@@ -89,7 +94,7 @@ pub fn train(plan: Plan, out: &Path, stop: Stop, listener: Listener) -> Result<S
     peers.follow(0);
     let data = Data::read(collection, settings, Room { memory: room, folder: out }, listener)?;
     let judge = if place == 0 { Judge::of(collection, settings)? } else { None };
-    let mut session = Session { judge, ..Session::begin((run, peers), settings, data, listener)? };
+    let mut session = Session { judge, ..Session::begin((run, peers), settings, (data, &device), listener)? };
     if let Some(model) = from.filter(|_| session.position.step == 0) {
         let told = |reason| Error::content(plan.from.unwrap_or(out), reason);
         session.game.start_from(&model.parameters).map_err(told)?;
@@ -130,10 +135,10 @@ impl<'a> Session<'a> {
     fn begin(
         (run, peers): (Run, Arc<dyn Peers>),
         settings: &'a Settings,
-        data: Data,
+        (data, device): (Data, &Device),
         listener: Listener<'a>,
     ) -> Result<Self> {
-        let mut game = game::begin(settings, &data, Share::new(settings.passes, peers.clone()))?;
+        let mut game = game::begin(settings, &data, device, Share::new(settings.passes, peers.clone()))?;
         let mut position = Position::start(&data.hash);
         if let Some((saved, trouble)) = Checkpoint::read(&run.checkpoints())? {
             if let Some(trouble) = trouble {

@@ -62,8 +62,8 @@ pub(crate) struct Play<R: Rules> {
 }
 
 impl<R: Rules> Play<R> {
-    pub(crate) fn begin(settings: &Settings, rules: &R, share: Share) -> Self {
-        let device = Device::flex().autodiff();
+    pub(crate) fn begin(settings: &Settings, rules: &R, device: &Device, share: Share) -> Self {
+        let device = device.clone().autodiff();
         let init = |purpose| Init::new(settings.seed, purpose, &device);
         let generator = rules.generator(&mut init(Purpose::GeneratorWeights), settings);
         let critic = rules.critic(&mut init(Purpose::CriticWeights), settings);
@@ -79,7 +79,8 @@ impl<R: Rules> Play<R> {
         let generator = self.generator.valid();
         let part = |part: &Range<usize>| {
             let Batch { images, grades } = batch.part(part);
-            let latents = latents(settings, (Purpose::CriticLatent, index), part, &Device::flex());
+            let latents =
+                latents(settings, (Purpose::CriticLatent, index), part, &self.device.clone().inner());
             let fake = R::draw(&generator, latents, &grades);
             let fake = Tensor::from_data(TensorData::new(values(fake.clone()), fake.dims()), &self.device);
             let pair = Pair { real: images, fake, grades: &grades };
@@ -141,7 +142,8 @@ impl<R: Rules> Game for Play<R> {
     fn scores(&self, images: Vec<f32>, grades: &[usize]) -> Vec<f64> {
         let side = self.settings.size;
         let images = TensorData::new(images, [grades.len(), 1, side, side]);
-        let scores = R::score(&self.critic.valid(), Tensor::from_data(images, &Device::flex()), grades);
+        let scores =
+            R::score(&self.critic.valid(), Tensor::from_data(images, &self.device.clone().inner()), grades);
         values(scores).into_iter().map(f64::from).collect()
     }
 

@@ -84,12 +84,19 @@ pub(crate) trait Game {
     fn restore(&mut self, state: &Parameters, steps: u64) -> Result<(), String>;
 }
 
-/// A game before its first step.
-pub(crate) fn begin(settings: &Settings, data: &Data, share: Share) -> Result<Box<dyn Game>> {
+/// A game before its first step, played on a device.
+pub(crate) fn begin(
+    settings: &Settings,
+    data: &Data,
+    device: &Device,
+    share: Share,
+) -> Result<Box<dyn Game>> {
     Ok(match &settings.game {
-        GameConfig::Wasserstein(config) => Box::new(duel::Play::begin(settings, config, share)),
-        GameConfig::Relativistic(config) => Box::new(duel::Play::begin(settings, config, share)),
-        GameConfig::Projected(config) => Box::new(projected::Play::begin(settings, config, data, share)?),
+        GameConfig::Wasserstein(config) => Box::new(duel::Play::begin(settings, config, device, share)),
+        GameConfig::Relativistic(config) => Box::new(duel::Play::begin(settings, config, device, share)),
+        GameConfig::Projected(config) => {
+            Box::new(projected::Play::begin(settings, config, (data, device), share)?)
+        }
     })
 }
 

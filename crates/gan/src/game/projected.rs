@@ -140,8 +140,13 @@ struct Part {
 type Fakes = (Vec<Tensor<4>>, Vec<[Vec<f32>; 2]>);
 
 impl Play {
-    pub(crate) fn begin(settings: &Settings, config: &Config, data: &Data, share: Share) -> Result<Self> {
-        let device = Device::flex().autodiff();
+    pub(crate) fn begin(
+        settings: &Settings,
+        config: &Config,
+        (data, device): (&Data, &Device),
+        share: Share,
+    ) -> Result<Self> {
+        let device = device.clone().autodiff();
         let features = match config.features.as_str() {
             own::NAME => own::network(&device)?,
             file => SqueezeNet::read(Path::new(file), &device)?,
@@ -477,7 +482,7 @@ mod tests {
 
     fn begin(settings: &Settings, data: &Data) -> Play {
         let GameConfig::Projected(config) = &settings.game else { panic!("fast plays the projected game") };
-        let mut play = Play::begin(settings, config, data, alone()).unwrap();
+        let mut play = Play::begin(settings, config, (data, &Device::flex()), alone()).unwrap();
         play.prepare(data).unwrap();
         play
     }
@@ -594,7 +599,8 @@ mod tests {
         let GameConfig::Projected(config) = &mut settings.game else { unreachable!() };
         config.features = PathBuf::from("nowhere.safetensors").display().to_string();
         let config = config.clone();
-        let message = Play::begin(&settings, &config, &data, alone()).err().unwrap().to_string();
+        let message =
+            Play::begin(&settings, &config, (&data, &Device::flex()), alone()).err().unwrap().to_string();
         assert!(message.contains("nowhere.safetensors"), "{message}");
     }
 }

@@ -120,6 +120,8 @@ fn mean(rows: &[Vec<f64>]) -> Vec<f64> {
 mod tests {
     use std::sync::{Barrier, Mutex};
 
+    use burn::tensor::Device;
+
     use super::*;
     use crate::data::Data;
     use crate::game::{self, Game};
@@ -161,7 +163,7 @@ mod tests {
     fn played(settings: &Settings, steps: u64, peers: Arc<dyn Peers>) -> (Parameters, Vec<Losses>) {
         let data = Data::of_noise(settings, 6);
         let mut game: Box<dyn Game> =
-            game::begin(settings, &data, Share::new(settings.passes, peers)).unwrap();
+            game::begin(settings, &data, &Device::flex(), Share::new(settings.passes, peers)).unwrap();
         let losses = (0..steps).map(|step| game.step(&data, step)).collect();
         (game.state(), losses)
     }

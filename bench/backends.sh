@@ -1,0 +1,48 @@
+#!/bin/sh
+# One step of each preset on the CPU and by wgpu, whose gradients then lie within a thousandth of each other; then a snapshot
+# made by wgpu is drawn from, and the CPU goes on with the run that wgpu began. Not in CI: the feature more than doubles the
+# crates. Any Vulkan driver will do, also one in software (Debian: mesa-vulkan-drivers).
+set -eu
+cd "$(dirname "$0")/.."
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target/wgpu}"
+cargo build --features wgpu
+[ -x .venv/bin/python ] || python3 -m venv .venv
+.venv/bin/python -c 'import numpy, safetensors' 2>/dev/null || .venv/bin/pip install --quiet numpy safetensors
+ours=$CARGO_TARGET_DIR/debug/doppelray
+work=$(mktemp -d -p .)
+trap 'rm -rf "$work"' EXIT
+for size in 64 210 224; do
+    "$ours" phantom --out "$work/knees-$size" --count 60 --size $size --bits 8 --quiet
+done
+for preset in tiny fast paper r3; do
+    size=224
+    [ $preset = tiny ] && size=64
+    [ $preset = paper ] && size=210
+    # So small a rate that the generator's gradient is by the same critic, of which there is then one step.
+    once=
+    [ $preset = paper ] && once="--set game.critic_steps=1"
+    for device in cpu wgpu; do
+        "$ours" train "$work/knees-$size" --out "$work/$preset-$device" --preset $preset --device $device --precision f32 \
+            --set batch=4 --set kimg=0.004 --set tick_kimg=0.004 --set snapshot_ticks=1 --set game.adam.rate=1e-12 $once --quiet
+        cp "$work/$preset-$device/checkpoint/newest.safetensors" "$work/$preset-$device.safetensors"
+    done
+    "$ours" sample "$work/$preset-wgpu" --seeds 0-1 --out "$work/$preset-drawn" --quiet
+    "$ours" train "$work/knees-$size" --out "$work/$preset-wgpu" --preset $preset --device cpu --precision f32 \
+        --set batch=4 --set kimg=0.008 --set tick_kimg=0.004 --set snapshot_ticks=1 --set game.adam.rate=1e-12 $once --quiet
+done
+.venv/bin/python - "$work" << 'END'
+import pathlib, sys
+import numpy
+from safetensors.numpy import load_file
+# Adam's first moment, of beta 0 in all presets, is the gradient.
+work, far = pathlib.Path(sys.argv[1]), 0.0
+for preset in ("tiny", "fast", "paper", "r3"):
+    cpu, gpu = (load_file(work / f"{preset}-{device}.safetensors") for device in ("cpu", "wgpu"))
+    for part in sorted({name.split(".first/")[0] for name in cpu if ".first/" in name}):
+        names = [name for name in cpu if name.startswith(f"{part}.first/")]
+        a, b = (numpy.concatenate([state[name].ravel() for name in names]).astype(float) for state in (cpu, gpu))
+        apart = numpy.linalg.norm(a - b) / numpy.linalg.norm(a)
+        far = max(far, apart)
+        print(f"{preset}: gradient of the {part}, {a.size} numbers, apart by {apart:.1e} of its length")
+sys.exit(0 if far < 1e-3 else "more than a thousandth apart")
+END
