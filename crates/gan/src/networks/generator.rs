@@ -159,10 +159,8 @@ impl Block {
 
     fn forward(&self, x: Tensor<4>, condition: &Tensor<2>) -> Tensor<4> {
         let x = self.convolved(x);
-        let channels = x.dims()[1];
         let style = condition.clone().matmul(self.style.val()); // [b, 2 o]
-        let [gain, bias] = [style.clone().narrow(1, 0, channels) + 1.0, style.narrow(1, channels, channels)];
-        ops::pixel_norm(x, self.conv.bias.val(), gain, bias, NORM)
+        ops::pixel_norm(x, self.conv.bias.val(), style, NORM)
     }
 }
 

@@ -7,7 +7,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, ExtensionType, Flex, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 use doppelray_kernels::passes::{self, Channels, Moments, Normalisation, PixelGradients, PixelNorm};
 
@@ -51,23 +51,18 @@ pub fn affine(x: Tensor<4>, gain: Tensor<2>, bias: Tensor<2>) -> Tensor<4> {
 }
 
 /// Pixel-wise normalisation (Karras et al. 2018) of `x [b, c, h, w]` after a shift of each channel, `[c]`: each pixel's vector
-/// of channels over its root mean square; then a gain and a bias `[b, c]`, and leaky ReLU.
-pub fn pixel_norm(
-    x: Tensor<4>,
-    shift: Tensor<1>,
-    gain: Tensor<2>,
-    bias: Tensor<2>,
-    rest: PixelRule,
-) -> Tensor<4> {
+/// of channels over its root mean square; then a gain and a bias, and leaky ReLU. `style [b, 2 c]` holds for each sample
+/// the gains less 1, and the biases.
+pub fn pixel_norm(x: Tensor<4>, shift: Tensor<1>, style: Tensor<2>, rest: PixelRule) -> Tensor<4> {
     if ours(&x) {
-        let [x, s] = [x.into_dispatch(), shift.into_dispatch()];
-        let [g, b] = [gain.into_dispatch(), bias.into_dispatch()];
-        return Tensor::from_dispatch(Dispatch::pixel_normalised(x, s, g, b, rest));
+        let [x, shift, style] = [x.into_dispatch(), shift.into_dispatch(), style.into_dispatch()];
+        return Tensor::from_dispatch(Dispatch::pixel_normalised(x, shift, style, rest));
     }
     let [batch, channels, ..] = x.dims();
     let x = x + shift.reshape([1, channels, 1, 1]);
     let power = x.clone().powf_scalar(2.0).mean_dim(1) + f64::from(rest.epsilon); // [b, 1, h, w]
-    let [gain, bias] = [gain, bias].map(|t| t.reshape([batch, channels, 1, 1]));
+    let style = style.reshape([batch, 2 * channels, 1, 1]);
+    let (gain, bias) = (style.clone().narrow(1, 0, channels) + 1.0, style.narrow(1, channels, channels));
     burn::tensor::activation::leaky_relu(x / power.sqrt() * gain + bias, f64::from(rest.slope))
 }
 
@@ -112,20 +107,18 @@ pub(crate) trait Normalisations: Backend {
     fn pixel_normalised(
         x: FloatTensor<Self>,
         shift: FloatTensor<Self>,
-        gain: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
+        style: FloatTensor<Self>,
         rest: PixelRule,
     ) -> FloatTensor<Self>;
 
-    /// The gradients by `x`, `shift`, `gain` and `bias` of `sum(dy * pixel_normalised(x))`.
+    /// The gradients by `x`, `shift` and `style` of `sum(dy * pixel_normalised(x))`.
     fn pixel_gradient(
         x: FloatTensor<Self>,
         shift: FloatTensor<Self>,
-        gain: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
+        style: FloatTensor<Self>,
         dy: FloatTensor<Self>,
         rest: PixelRule,
-    ) -> Four<Self>;
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// `x * gain + bias`.
     fn affine(x: FloatTensor<Self>, gain: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -140,15 +133,6 @@ pub(crate) trait Normalisations: Backend {
 
 type Three<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
 
-/// The gradients of pixel-wise normalisation.
-#[derive(ExtensionType)]
-pub(crate) struct Four<B: Backend> {
-    x: FloatTensor<B>,
-    shift: FloatTensor<B>,
-    gain: FloatTensor<B>,
-    bias: FloatTensor<B>,
-}
-
 /// Room for the gradients of an `x` of these sizes, filled by `work`.
 fn gradients(
     shape: [usize; 4],
@@ -161,10 +145,22 @@ fn gradients(
     (tensor(x, shape), tensor(gain, [batch, channels]), tensor(bias, [batch, channels]))
 }
 
+/// The gains and the biases of a style, `[b, c]` each.
+fn styled(style: &FlexTensor, channels: usize) -> [Vec<f32>; 2] {
+    let rows = || slice(style).chunks_exact(2 * channels);
+    let gains = rows().flat_map(|row| &row[..channels]).map(|gain| gain + 1.0).collect();
+    [gains, rows().flat_map(|row| &row[channels..]).copied().collect()]
+}
+
 impl PixelRule {
-    fn of<'a>(self, sizes: Channels, [shift, gain, bias]: [&'a FlexTensor; 3]) -> PixelNorm<'a> {
+    fn of<'a>(
+        self,
+        sizes: Channels,
+        shift: &'a FlexTensor,
+        [gain, bias]: &'a [Vec<f32>; 2],
+    ) -> PixelNorm<'a> {
         let PixelRule { epsilon, slope } = self;
-        PixelNorm { sizes, shift: slice(shift), gain: slice(gain), bias: slice(bias), epsilon, slope }
+        PixelNorm { sizes, shift: slice(shift), gain, bias, epsilon, slope }
     }
 }
 
@@ -198,34 +194,36 @@ impl Normalisations for Flex {
     fn pixel_normalised(
         x: FloatTensor<Self>,
         shift: FloatTensor<Self>,
-        gain: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
+        style: FloatTensor<Self>,
         rest: PixelRule,
     ) -> FloatTensor<Self> {
-        let [x, shift, gain, bias] = [x, shift, gain, bias].map(|t| t.to_contiguous());
+        let [x, shift, style] = [x, shift, style].map(|t| t.to_contiguous());
+        let sizes = channels(&x);
+        let style = styled(&style, sizes.channels);
         let mut y = vec![0.0; slice(&x).len()];
-        passes::pixel_norm(rest.of(channels(&x), [&shift, &gain, &bias]), slice(&x), &mut y).expect(FITS);
+        passes::pixel_norm(rest.of(sizes, &shift, &style), slice(&x), &mut y).expect(FITS);
         tensor(y, dims(&x))
     }
 
     fn pixel_gradient(
         x: FloatTensor<Self>,
         shift: FloatTensor<Self>,
-        gain: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
+        style: FloatTensor<Self>,
         dy: FloatTensor<Self>,
         rest: PixelRule,
-    ) -> Four<Self> {
-        let [x, shift, gain, bias, dy] = [x, shift, gain, bias, dy].map(|t| t.to_contiguous());
-        let channels = dims(&x)[1];
-        let mut to_shift = vec![0.0; channels];
-        let rule = rest.of(super::channels(&x), [&shift, &gain, &bias]);
-        let (x, gain, bias) = gradients(dims(&x), |to| {
-            let passes::Gradients { x: dx, gain, bias } = to;
-            let to = PixelGradients { x: dx, shift: &mut to_shift, gain, bias };
-            passes::pixel_norm_gradient(rule, slice(&x), slice(&dy), to)
-        });
-        Four { x, shift: tensor(to_shift, [channels]), gain, bias }
+    ) -> Three<Self> {
+        let [x, shift, style, dy] = [x, shift, style, dy].map(|t| t.to_contiguous());
+        let sizes = channels(&x);
+        let count = sizes.channels;
+        let style = styled(&style, count);
+        let mut dx = vec![0.0; slice(&x).len()];
+        let (mut to_shift, [mut gain, mut bias]) =
+            (vec![0.0; count], style.each_ref().map(|s| vec![0.0; s.len()]));
+        let to = PixelGradients { x: &mut dx, shift: &mut to_shift, gain: &mut gain, bias: &mut bias };
+        passes::pixel_norm_gradient(rest.of(sizes, &shift, &style), slice(&x), slice(&dy), to).expect(FITS);
+        let rows = gain.chunks_exact(count).zip(bias.chunks_exact(count));
+        let style = rows.flat_map(|(gain, bias)| [gain, bias].concat()).collect();
+        (tensor(dx, dims(&x)), tensor(to_shift, [count]), tensor(style, [sizes.batch, 2 * count]))
     }
 
     fn affine(x: FloatTensor<Self>, gain: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -279,20 +277,19 @@ impl<B: Normalisations, C: CheckpointStrategy> Normalisations for Autodiff<B, C>
     fn pixel_normalised(
         x: FloatTensor<Self>,
         shift: FloatTensor<Self>,
-        gain: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
+        style: FloatTensor<Self>,
         rest: PixelRule,
     ) -> FloatTensor<Self> {
-        let nodes = [x.node(), shift.node(), gain.node(), bias.node()];
+        let nodes = [x.node(), shift.node(), style.node()];
         match PixelNormalise.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(mut prep) => {
-                let kept = [&x, &shift, &gain, &bias].map(|t| prep.checkpoint(t));
-                let [x, shift, gain, bias] = [x, shift, gain, bias].map(|t| t.into_primitive());
-                prep.finish((kept, rest), B::pixel_normalised(x, shift, gain, bias, rest))
+                let kept = [&x, &shift, &style].map(|t| prep.checkpoint(t));
+                let [x, shift, style] = [x, shift, style].map(|t| t.into_primitive());
+                prep.finish((kept, rest), B::pixel_normalised(x, shift, style, rest))
             }
             OpsKind::UnTracked(prep) => {
-                let [x, shift, gain, bias] = [x, shift, gain, bias].map(|t| t.into_primitive());
-                prep.finish(B::pixel_normalised(x, shift, gain, bias, rest))
+                let [x, shift, style] = [x, shift, style].map(|t| t.into_primitive());
+                prep.finish(B::pixel_normalised(x, shift, style, rest))
             }
         }
     }
@@ -302,9 +299,8 @@ impl<B: Normalisations, C: CheckpointStrategy> Normalisations for Autodiff<B, C>
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
         _: PixelRule,
-    ) -> Four<Self> {
+    ) -> Three<Self> {
         unreachable!("{OFF_TAPE}")
     }
 
@@ -350,16 +346,15 @@ impl<B: Normalisations> Backward<B, 3> for Normalise {
 #[derive(Debug)]
 struct PixelNormalise;
 
-impl<B: Normalisations> Backward<B, 4> for PixelNormalise {
-    type State = ([NodeId; 4], PixelRule);
+impl<B: Normalisations> Backward<B, 3> for PixelNormalise {
+    type State = ([NodeId; 3], PixelRule);
 
-    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let (kept, rest) = ops.state;
         let dy = grads.consume::<B>(&ops.node);
-        let [x, shift, gain, bias] =
-            kept.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
-        let Four { x, shift, gain, bias } = B::pixel_gradient(x, shift, gain, bias, dy, rest);
-        for (node, gradient) in ops.parents.into_iter().zip([x, shift, gain, bias]) {
+        let [x, shift, style] = kept.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+        let (dx, dshift, dstyle) = B::pixel_gradient(x, shift, style, dy, rest);
+        for (node, gradient) in ops.parents.into_iter().zip([dx, dshift, dstyle]) {
             if let Some(node) = node {
                 grads.register::<B>(node.id, gradient);
             }
@@ -405,11 +400,9 @@ mod tests {
     fn pixel_wise_normalisation_and_its_gradients_are_those_of_burn() {
         let rest = PixelRule { epsilon: 1e-6, slope: 0.2 };
         let (x, shift) = (draw([3, 4, 17, 19], 0) * 3.0, draw::<1>([4], 1));
-        // The shift is an argument of its own rank: its gradient is taken through a sum that spreads it.
-        let styles = || vec![draw([3, 4], 2), draw([3, 4], 3), shift.clone().unsqueeze::<2>()];
-        same([x], styles(), |[x], style| {
-            let shift = style[2].clone().reshape([4]);
-            pixel_norm(x.clone(), shift, style[0].clone(), style[1].clone(), rest)
+        let styles = vec![draw([3, 8], 2), shift.unsqueeze::<2>()];
+        same([x], styles, |[x], style| {
+            pixel_norm(x.clone(), style[1].clone().reshape([4]), style[0].clone(), rest)
         });
     }
 
