@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Conv, SLOPE, haar};
 use crate::ops::{self, Activation, Frozen, PixelRule, Precision, Window};
-use crate::parameters::{Init, values};
+use crate::parameters::Init;
 
 /// Shape of the generator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,9 +132,7 @@ impl Block {
     }
 
     fn freeze(&mut self) {
-        let weight = self.weight();
-        let (shape, device) = (weight.dims(), weight.device());
-        self.frozen = Some(Frozen::new(values(weight), shape, vec![0.0; shape[0]], &device));
+        self.frozen = Some(Frozen::of(self.weight()));
     }
 
     /// What [`Self::convolved`] multiplies by.

@@ -20,6 +20,7 @@ use doppelray_kernels::{
 use serde::{Deserialize, Serialize};
 
 use super::{FITS, OFF_TAPE, channels, dims, ours, owned, slice, tensor};
+use crate::parameters::values;
 
 /// What is multiplied. Sums, weights, losses and all that is not a convolution stay in `f32`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,6 +179,12 @@ impl Frozen {
             bias: Tensor::from_data(TensorData::new(values.bias.clone(), [shape[0]]), device),
             values: Arc::new(values),
         }
+    }
+
+    /// The values of a tensor, without bias.
+    pub fn of(weight: Tensor<4>) -> Self {
+        let (shape, device) = (weight.dims(), weight.device());
+        Self::new(values(weight), shape, vec![0.0; shape[0]], &device)
     }
 
     /// `[b, i, h, w]` to `[b, o, h', w']`, then bias and activation, as [`convolution_bias_activation`].

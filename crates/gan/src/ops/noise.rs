@@ -8,7 +8,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
-use doppelray_kernels::passes::{self, Channels};
+use doppelray_kernels::passes;
 
 use super::{FITS, OFF_TAPE, channels, ours, owned, slice, tensor};
 
@@ -35,7 +35,7 @@ pub(crate) trait Noises: Backend {
 impl Noises for Flex {
     fn noisy(x: FloatTensor<Self>, share: FloatTensor<Self>, noise: FloatTensor<Self>) -> FloatTensor<Self> {
         let (share, noise) = (share.to_contiguous(), noise.to_contiguous());
-        let sizes: Channels = channels(&x);
+        let sizes = channels(&x);
         let (mut y, shape) = owned(x);
         passes::add_noise(sizes, slice(&share), slice(&noise), &mut y).expect(FITS);
         tensor(y, shape)

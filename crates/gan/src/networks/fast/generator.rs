@@ -262,9 +262,7 @@ impl Step {
     }
 
     fn freeze(&mut self) {
-        let weight = self.weight.val();
-        let (shape, device) = (weight.dims(), weight.device());
-        self.frozen = Some(Frozen::new(values(weight), shape, vec![0.0; shape[0]], &device));
+        self.frozen = Some(Frozen::of(self.weight.val()));
     }
 
     fn forward(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
