@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use doppelray_gan::Label;
 use doppelray_gan::model::{Manner, Model};
 use doppelray_images::progress::{Event, Listener};
 use doppelray_measures::Features;
@@ -62,8 +63,8 @@ impl Beside<'_> {
         let [_, held_out] = self.even;
         let draw = |at: usize| {
             let row = &people.rows[held_out[at * held_out.len() / settings.drawn]];
-            let grade = f64::from(row.grade.unwrap_or_default());
-            model.draw(grade, SEEDS + at as u64, Manner::default()).map_err(anyhow::Error::msg)
+            let label = Label::of(row).unwrap_or_else(|| 0u8.into());
+            model.draw(label, SEEDS + at as u64, Manner::default()).map_err(anyhow::Error::msg)
         };
         look_at(settings.drawn, (&draw, &|_, _| None), spaces, listener)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use doppelray_gan::Label;
 use doppelray_gan::insider::{Critic, Inverter};
 use doppelray_images::Image;
 use doppelray_images::progress::{Event, Listener};
@@ -97,7 +98,7 @@ fn by_critic(run: &Trained, beside: &Beside, listener: Listener) -> anyhow::Resu
         stream(settings.seed, Purpose::Calibration, 10 + pass as u64).shuffle(&mut order);
         for dealt in order.chunks(critic.batch()) {
             let filled = dealt.iter().chain(order.iter().cycle()).take(critic.batch());
-            let load = |row: &usize| graded(beside.plan, *row);
+            let load = |row: &usize| labelled(beside.plan, *row);
             let batch = filled.map(load).collect::<anyhow::Result<Vec<_>>>()?;
             let found = critic.scores(&batch).map_err(anyhow::Error::msg)?;
             dealt.iter().zip(found).for_each(|(row, score)| scores[*row] += score);
@@ -124,8 +125,8 @@ fn by_inversion(run: &Trained, beside: &Beside, listener: Listener) -> anyhow::R
     let rows: Vec<usize> = groups.training.iter().chain(&groups.holdout).copied().collect();
     listener(Event::Begin { task: "searching latents", total: rows.len() as u64, unit: "images" });
     let invert = |row: &usize| {
-        let (image, grade) = graded(beside.plan, *row)?;
-        let left = inverter.distance(&image, grade, settings.inversion_steps).map_err(anyhow::Error::msg)?;
+        let (image, label) = labelled(beside.plan, *row)?;
+        let left = inverter.distance(&image, label, settings.inversion_steps).map_err(anyhow::Error::msg)?;
         listener(Event::Advance(1));
         anyhow::Ok((*row, -left))
     };
@@ -148,7 +149,7 @@ fn some(beside: &Beside, most: usize, lot: u64) -> Groups {
     Groups { training: few(0), holdout: few(1) }
 }
 
-fn graded(plan: &Plan, row: usize) -> anyhow::Result<(Image, u8)> {
+fn labelled(plan: &Plan, row: usize) -> anyhow::Result<(Image, Label)> {
     let row = &plan.people.rows[row];
-    Ok((plan.people.collection.load(row)?, row.grade.unwrap_or_default()))
+    Ok((plan.people.collection.load(row)?, Label::of(row).unwrap_or_else(|| 0u8.into())))
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use doppelray_gan::model::{Manner, Model};
 use doppelray_gan::sample::{Draw, Mix, Order, sample};
 use doppelray_images::collection::{About, Kind};
-use doppelray_images::{Collection, Depth};
+use doppelray_images::{Collection, Depth, Side};
 use serde::Serialize;
 
 use super::{Common, import, shard};
@@ -34,7 +34,7 @@ pub(crate) struct Sample {
     #[arg(long, value_parser = super::range, required_unless_present = "like")]
     seeds: Option<[u64; 2]>,
     /// Draw the images of this package, as they were before they were marked.
-    #[arg(long, value_name = "PACKAGE", conflicts_with_all = ["seeds", "grades", "mix", "truncation", "bits", "shard"])]
+    #[arg(long, value_name = "PACKAGE", conflicts_with_all = ["seeds", "grades", "mix", "side", "truncation", "bits", "shard"])]
     like: Option<PathBuf>,
     /// The grades to draw: 0-4, or 2. All that the model learned where not given.
     #[arg(long, value_parser = super::range)]
@@ -42,6 +42,9 @@ pub(crate) struct Sample {
     /// Proportion of grades: as-trained, even, or weights like 0.4,0.2,0.2,0.1,0.1.
     #[arg(long, default_value = "as-trained")]
     mix: Mix,
+    /// Draw only left or only right knees, of a model that learned sides; it draws both otherwise.
+    #[arg(long, value_name = "left|right")]
+    side: Option<Side>,
     /// Deviation of the latents, 0 to 1: below 1 images are surer and less varied.
     #[arg(long, default_value_t = 1.0, value_parser = truncation)]
     truncation: f32,
@@ -89,9 +92,13 @@ impl Sample {
         settings.insert("seeds".into(), format!("{}-{}", seeds[0], seeds[1]).into());
         settings.insert("grades".into(), format!("{:?}", self.grades).into());
         settings.insert("mix".into(), format!("{:?}", self.mix).into());
+        if let Some(side) = self.side {
+            settings.insert("side".into(), side.to_string().into());
+        }
         settings.insert("shard".into(), format!("{}/{}", self.shard[0], self.shard[1]).into());
         let manner = Manner { truncation: self.truncation, depth: self.bits };
-        let draws = Order { seeds, grades, mix: self.mix.clone(), shard: self.shard }.draws(model)?;
+        let order = Order { seeds, grades, mix: self.mix.clone(), side: self.side, shard: self.shard };
+        let draws = order.draws(model)?;
         let about = about(model, manner, settings)?;
         Ok(sample(model, &draws, manner, (about, &self.out), &|e| console.listen(e))?)
     }
@@ -108,7 +115,8 @@ impl Sample {
             model.hash
         );
         let entries = manifest::read(package)?;
-        let draw = |entry: &Entry| Some(Draw { seed: entry.seed?, grade: entry.grade? });
+        let side = source.settings.get("side").and_then(|side| side.as_str()?.parse().ok());
+        let draw = |entry: &Entry| Some(Draw::new(model, entry.seed?, entry.grade?, side));
         let draws: Option<Vec<Draw>> = entries.iter().map(draw).collect();
         let draws = draws.with_context(|| {
             format!(

@@ -79,6 +79,31 @@ fn images_are_drawn_surer_and_deeper_on_request() {
 }
 
 #[test]
+fn sides_are_learned_where_asked_and_drawn_as_such() {
+    let lab = begun("sides_are_learned");
+    lab.succeed(&format!("train knees --out sided {SMALL} --kimg 0.08 --set side=true"));
+    lab.succeed("sample sided --out both --seeds 0-19");
+    lab.succeed("sample sided --out left --seeds 0-19 --side left");
+    let sides = |name: &str| {
+        let rows = lab.text(&format!("{name}/manifest.csv"));
+        rows.lines().skip(1).map(|row| row.split(',').nth(3).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let right = sides("both").iter().filter(|side| *side == "R").count();
+    assert!((4..=16).contains(&right), "{right} of 20 are right knees");
+    assert_eq!(sides("left"), ["L"; 20]);
+    // The lot of a side is the seed's: what is left among both is the same image among left ones.
+    let (both, left) = (lab.files("both/images"), lab.files("left/images"));
+    let same = both.iter().filter(|(path, bytes)| left.get(*path) == Some(bytes)).count();
+    assert_eq!(same, 20 - right);
+    let said = lab.fail(1, "sample run --out x --seeds 0-3 --side left");
+    assert!(said.contains("--set side=true"), "{said}");
+    let sideless = lab.text("knees/manifest.csv").replace(",L,", ",,");
+    lab.file("knees/manifest.csv", sideless.as_bytes());
+    let said = lab.fail(1, &format!("train knees --out other {SMALL} --kimg 0.08 --set side=true"));
+    assert!(said.contains("have no side"), "{said}");
+}
+
+#[test]
 fn the_page_of_a_run_shows_its_samples_curves_and_nearest_training_images() {
     let lab = begun("the_page_of_a_run_shows_its_samples_curv");
     lab.succeed("show run");

@@ -55,7 +55,7 @@ impl Adam {
     }
 
     /// The module after one step down the gradients. Parameters without a gradient stay as they are.
-    pub fn step<M: Module>(&mut self, config: AdamConfig, module: M, gradients: &Gradients) -> M {
+    pub fn step<M: Module>(&mut self, config: AdamConfig, module: M, gradients: Gradients) -> M {
         self.paced_step(config, &EVEN, module, gradients)
     }
 
@@ -65,7 +65,7 @@ impl Adam {
         config: AdamConfig,
         pace: &Pace,
         module: M,
-        gradients: &Gradients,
+        gradients: Gradients,
     ) -> M {
         let slopes = slopes(&module, gradients);
         self.descend((config, pace), module, &slopes)
@@ -99,9 +99,9 @@ pub(crate) struct Pace<'a> {
 pub(crate) const EVEN: Pace<'static> = Pace { share: &|_| 1.0, decay: 0.0 };
 
 /// The gradients of a module's parameters as plain values; those that have none are left out.
-pub(crate) fn slopes(module: &impl Module, gradients: &Gradients) -> Parameters {
-    struct Collect<'a>(Path, &'a Gradients, Parameters);
-    impl ModuleVisitor for Collect<'_> {
+pub(crate) fn slopes(module: &impl Module, gradients: Gradients) -> Parameters {
+    struct Collect(Path, Gradients, Parameters);
+    impl ModuleVisitor for Collect {
         fn enter_module(&mut self, name: &str, _: &str) {
             self.0.enter(name);
         }
@@ -109,7 +109,8 @@ pub(crate) fn slopes(module: &impl Module, gradients: &Gradients) -> Parameters 
             self.0.exit();
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(gradient) = param.val().grad(self.1) {
+            // Taken out, so that its memory is handed over and not copied.
+            if let Some(gradient) = param.val().grad_remove(&mut self.1) {
                 let shape = gradient.dims().to_vec();
                 self.2.insert(self.0.join(), Array { shape, values: values(gradient) });
             }

@@ -7,6 +7,7 @@ use doppelray_measures::frechet::{Gaussian, frechet};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::label::Label;
 use crate::model::{self, Manner};
 use crate::networks::Generator;
 use crate::settings::Settings;
@@ -23,17 +24,17 @@ const SEEDS: u64 = 1 << 40;
 /// Real images that choose, as features of the built-in bank.
 pub(crate) struct Judge {
     real: Gaussian,
-    /// The positions of the grades to draw: those of the real images.
-    grades: Vec<usize>,
+    /// The positions of the labels to draw: those of the real images.
+    labels: Vec<usize>,
     bank: Bank,
 }
 
 impl Judge {
     /// Of the collection's split [`SPLIT`]; `None` where it holds too few images of the learned grades.
     pub(crate) fn of(collection: &Collection, settings: &Settings) -> Result<Option<Self>> {
-        let place = |grade: Option<u8>| settings.grades.iter().position(|g| Some(*g) == grade);
+        let position = |row: &Row| settings.position(Label::of(row)?).ok();
         let rows = collection.split(SPLIT);
-        let rows: Vec<_> = rows.iter().filter_map(|row| Some((*row, place(row.grade)?))).collect();
+        let rows: Vec<_> = rows.iter().filter_map(|row| Some((*row, position(row)?))).collect();
         if rows.len() < LEAST {
             return Ok(None);
         }
@@ -45,16 +46,16 @@ impl Judge {
         let image = |(row, _): &(&Row, usize)| Ok(resize::square(&collection.load(row)?, side));
         let images = chosen.par_iter().map(image).collect::<Result<Vec<_>>>()?;
         let real = gaussian(&bank, &images).map_err(|e| Error::content(collection.root(), e.to_string()))?;
-        let grades = chosen.iter().map(|(_, place)| *place).collect();
-        Ok(Some(Self { real, grades, bank }))
+        let labels = chosen.iter().map(|(_, label)| *label).collect();
+        Ok(Some(Self { real, labels, bank }))
     }
 
     /// The Frechet distance between the generator's images and the real ones, in the bank's space.
     pub(crate) fn distance(&self, generator: &Generator) -> f64 {
-        let draw = |(i, grade): (usize, &usize)| {
-            model::draw(generator, *grade as f64, SEEDS + i as u64, Manner::default())
+        let draw = |(i, label): (usize, &usize)| {
+            model::draw(generator, *label as f64, SEEDS + i as u64, Manner::default())
         };
-        let images: Vec<Image> = self.grades.par_iter().enumerate().map(draw).collect();
+        let images: Vec<Image> = self.labels.par_iter().enumerate().map(draw).collect();
         // Images whose features are not finite are as far as can be: such a snapshot is never chosen.
         let found = gaussian(&self.bank, &images).and_then(|fake| frechet(&fake, &self.real));
         found.unwrap_or(f64::INFINITY)

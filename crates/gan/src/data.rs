@@ -14,6 +14,7 @@ use doppelray_measures::rng::{Purpose, Stream, stream};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::label::Label;
 use crate::settings::Settings;
 
 /// The images of one split, decoded once, at the size that is trained, one byte a pixel.
@@ -26,6 +27,8 @@ pub(crate) struct Data {
     pixels: Pixels,
     /// Positions among the images, by grade.
     grades: Vec<Vec<usize>>,
+    /// Positions among the settings' labels, an image each.
+    labels: Vec<usize>,
     shares: Vec<f64>,
 }
 
@@ -44,12 +47,12 @@ pub(crate) struct Room<'a> {
     pub(crate) folder: &'a Path,
 }
 
-/// Real images with the positions of their grades.
+/// Real images with their labels.
 pub(crate) struct Batch {
     /// `[b, 1, s, s]` in -1..1.
     pub(crate) images: Tensor<4>,
-    /// Positions among the settings' grades.
-    pub(crate) grades: Vec<usize>,
+    /// Positions among the settings' labels.
+    pub(crate) labels: Vec<usize>,
 }
 
 impl Pixels {
@@ -99,7 +102,7 @@ fn seek(file: &Mutex<File>, place: usize) -> io::Result<MutexGuard<'_, File>> {
 impl Batch {
     /// A part of it.
     pub(crate) fn part(&self, part: &Range<usize>) -> Self {
-        Self { images: self.images.clone().slice(part.clone()), grades: self.grades[part.clone()].to_vec() }
+        Self { images: self.images.clone().slice(part.clone()), labels: self.labels[part.clone()].to_vec() }
     }
 }
 
@@ -114,11 +117,21 @@ impl Data {
         room: Room,
         listener: Listener,
     ) -> Result<Self> {
-        let place = |row: &Row| settings.grades.iter().position(|grade| Some(*grade) == row.grade);
+        let position = |row: &Row| settings.position(Label::of(row)?).ok();
         let rows: Vec<(usize, &Row)> =
-            collection.split(SPLIT).into_iter().filter_map(|row| Some((place(row)?, row))).collect();
+            collection.split(SPLIT).into_iter().filter_map(|row| Some((position(row)?, row))).collect();
+        let sideless: Vec<&Row> = rows.iter().map(|(_, row)| *row).filter(|row| row.side.is_none()).collect();
+        if let (true, Some(first)) = (settings.side, sideless.first()) {
+            let reason = format!(
+                "{} images of the split `{SPLIT}` have no side, the first is `{}`; import them with it, or train without `side`",
+                sideless.len(),
+                first.id
+            );
+            return Err(Error::content(collection.root(), reason));
+        }
+        let labels: Vec<usize> = rows.iter().map(|(label, _)| *label).collect();
         let mut grades = vec![Vec::new(); settings.grades.len()];
-        rows.iter().enumerate().for_each(|(at, (place, _))| grades[*place].push(at));
+        labels.iter().enumerate().for_each(|(at, label)| grades[label % settings.grades.len()].push(at));
         let counts: Vec<usize> = grades.iter().map(Vec::len).collect();
         if let Some(empty) = counts.iter().position(|c| *c == 0) {
             let reason = format!(
@@ -136,7 +149,15 @@ impl Data {
         let pixels = Pixels::decoded(rows.len(), settings.size * settings.size, room, &load);
         listener(Event::End);
         let shares = counts.iter().map(|c| (*c as f64).powf(settings.balance)).collect();
-        Ok(Self { hash: collection.hash(), counts, size: settings.size, pixels: pixels?, grades, shares })
+        Ok(Self {
+            hash: collection.hash(),
+            counts,
+            size: settings.size,
+            pixels: pixels?,
+            grades,
+            labels,
+            shares,
+        })
     }
 
     /// `count` images of noise of each grade.
@@ -151,7 +172,8 @@ impl Data {
             (0..settings.grades.len()).map(|grade| (grade * count..(grade + 1) * count).collect()).collect();
         let pixels = Pixels::Memory((0..grades.len() * count).flat_map(image).collect());
         let (counts, shares) = (vec![count; grades.len()], vec![1.0; grades.len()]);
-        Self { hash: "noise".into(), counts, size: settings.size, pixels, grades, shares }
+        let labels = (0..grades.len() * count).map(|at| at / count).collect();
+        Self { hash: "noise".into(), counts, size: settings.size, pixels, grades, labels, shares }
     }
 
     /// The real images of the `index`-th batch of a run with this seed.
@@ -166,15 +188,15 @@ impl Data {
 
     fn draw(&self, count: usize, mut draws: Stream, device: &Device) -> Batch {
         let mut values = Vec::with_capacity(count * self.size * self.size);
-        let mut grades = Vec::with_capacity(count);
+        let mut labels = Vec::with_capacity(count);
         for _ in 0..count {
             let grade = draws.choose(&self.shares);
             let at = self.grades[grade][draws.below(self.grades[grade].len())];
             values.extend(self.pixels.image(at, self.size * self.size).iter().copied().map(unit));
-            grades.push(grade);
+            labels.push(self.labels[at]);
         }
         let data = TensorData::new(values, [count, 1, self.size, self.size]);
-        Batch { images: Tensor::from_data(data, device), grades }
+        Batch { images: Tensor::from_data(data, device), labels }
     }
 }
 

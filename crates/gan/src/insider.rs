@@ -11,6 +11,7 @@ use crate::checkpoint::Checkpoint;
 use crate::data::{Data, Room, pixels};
 use crate::error::{Error, Result};
 use crate::game::{self, Alone, Game, Share};
+use crate::label::Label;
 use crate::model::Stored;
 use crate::networks::Generator;
 use crate::parameters::values;
@@ -43,14 +44,14 @@ impl Critic {
         self.settings.batch
     }
 
-    /// Its scores of one batch of images and their grades: the higher, the realer it takes an image to be.
+    /// Its scores of one batch of images and their labels: the higher, the realer it takes an image to be.
     ///
     /// Fails if the run did not learn a grade.
-    pub fn scores(&self, batch: &[(Image, u8)]) -> Result<Vec<f64>, String> {
-        let grades = batch.iter().map(|(_, grade)| learned(&self.settings, *grade));
-        let grades = grades.collect::<Result<Vec<usize>, _>>()?;
+    pub fn scores(&self, batch: &[(Image, Label)]) -> Result<Vec<f64>, String> {
+        let labels = batch.iter().map(|(_, label)| self.settings.position(*label));
+        let labels = labels.collect::<Result<Vec<usize>, _>>()?;
         let images = batch.iter().flat_map(|(image, _)| pixels(image, self.settings.size)).collect();
-        Ok(self.game.scores(images, &grades))
+        Ok(self.game.scores(images, &labels))
     }
 }
 
@@ -78,11 +79,11 @@ impl Inverter {
     }
 
     /// The mean squared difference, in units of a scale of -1..1, that is left between a coarse image and the best one
-    /// drawn of its grade after some steps of gradient descent from the latent 0, without noise.
+    /// drawn of its label after some steps of gradient descent from the latent 0, without noise.
     ///
     /// Fails if the model did not learn the grade.
-    pub fn distance(&self, image: &Image, grade: u8, steps: usize) -> Result<f64, String> {
-        let place = learned(&self.settings, grade)? as f64;
+    pub fn distance(&self, image: &Image, label: impl Into<Label>, steps: usize) -> Result<f64, String> {
+        let place = self.settings.position(label.into())? as f64;
         let side = self.settings.size;
         let tensor = |values: Vec<f32>, shape: [usize; 4]| {
             Tensor::<4>::from_data(TensorData::new(values, shape), &self.device)
@@ -129,13 +130,6 @@ fn coarse(image: Tensor<4>) -> Tensor<4> {
     image.reshape([cells, width, cells, width]).mean_dim(1).mean_dim(3)
 }
 
-/// Where a grade stands among those learned.
-fn learned(settings: &Settings, grade: u8) -> Result<usize, String> {
-    let grades = &settings.grades;
-    let place = grades.iter().position(|g| *g == grade);
-    place.ok_or_else(|| format!("the run learned the grades {grades:?}, not {grade}"))
-}
-
 #[cfg(test)]
 mod tests {
     use doppelray_images::Depth;
@@ -154,7 +148,7 @@ mod tests {
         };
         let device = Device::flex();
         let mut init = Init::new(3, Purpose::GeneratorWeights, &device);
-        let generator = config.generator.init(&mut init, settings.grades.len(), settings.size);
+        let generator = config.generator.init(&mut init, settings.labels(), settings.size);
         let path = folder.join("model.safetensors");
         model::write(&path, &Header::new(&settings, 0, "", &[1; 5]), &collect(&generator)).unwrap();
         path
@@ -166,11 +160,11 @@ mod tests {
         let path = stored(folder.path());
         let drawn = model::Model::open(&path).unwrap().draw(1.0, 5, Manner::default()).unwrap();
         let inverter = Inverter::open(&path).unwrap();
-        let after = |image: &Image, steps| inverter.distance(image, 1, steps).unwrap();
+        let after = |image: &Image, steps| inverter.distance(image, 1.0, steps).unwrap();
         let (first, last) = (after(&drawn, 1), after(&drawn, 60));
         assert!(last < 0.2 * first, "{first} {last}");
         let stripes = (0..32 * 32).map(|i| if i / 32 % 16 < 8 { 230 } else { 20 }).collect();
         assert!(after(&Image::new(32, 32, Depth::Eight, stripes), 60) > 3.0 * last);
-        assert!(inverter.distance(&drawn, 9, 1).unwrap_err().contains("not 9"));
+        assert!(inverter.distance(&drawn, 9.0, 1).unwrap_err().contains("not 9"));
     }
 }

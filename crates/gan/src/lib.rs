@@ -10,6 +10,7 @@ pub mod device;
 pub mod error;
 pub mod game;
 pub mod insider;
+pub mod label;
 pub mod mobilenet;
 pub mod model;
 pub mod networks;
@@ -30,4 +31,5 @@ mod tests;
 
 pub use device::Processor;
 pub use error::{Error, Result};
+pub use label::Label;
 pub use settings::Settings;

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::game;
+use crate::label::Label;
 use crate::networks::Generator;
 use crate::parameters::{Parameters, values};
 use crate::settings::Settings;
@@ -101,14 +102,12 @@ impl Model {
         Ok(Self { header, hash, generator: generator.drawing() })
     }
 
-    /// The image of a grade and seed: a function of the model, these two and the manner alone. A grade may lie between two
+    /// The image of a label and seed: a function of the model, these two and the manner alone. Its grade may lie between two
     /// that the model learned next to each other.
     ///
     /// Fails if the model did not learn the grade.
-    pub fn draw(&self, grade: f64, seed: u64, manner: Manner) -> Result<Image, String> {
-        let grades = &self.header.settings.grades;
-        let place = place(grades, grade)
-            .ok_or_else(|| format!("the model learned the grades {grades:?}, not {grade}"))?;
+    pub fn draw(&self, label: impl Into<Label>, seed: u64, manner: Manner) -> Result<Image, String> {
+        let place = self.header.settings.place(label.into())?;
         Ok(draw(&self.generator, place, seed, manner))
     }
 
@@ -116,10 +115,14 @@ impl Model {
     /// first one's.
     ///
     /// Fails if the model did not learn the grade.
-    pub fn between(&self, grade: f64, seeds: [u64; 2], share: f64, manner: Manner) -> Result<Image, String> {
-        let grades = &self.header.settings.grades;
-        let place = place(grades, grade)
-            .ok_or_else(|| format!("the model learned the grades {grades:?}, not {grade}"))?;
+    pub fn between(
+        &self,
+        label: impl Into<Label>,
+        seeds: [u64; 2],
+        share: f64,
+        manner: Manner,
+    ) -> Result<Image, String> {
+        let place = self.header.settings.place(label.into())?;
         let [count, _] = self.generator.inputs();
         let [from, to] = seeds.map(|seed| stream(seed, Purpose::SampleLatent, 0).normals(count));
         Ok(painted(&self.generator, place, arc(&from, &to, share), seeds[0], manner))
@@ -151,19 +154,7 @@ impl Default for Manner {
     }
 }
 
-/// Where a grade stands among those learned, which are ascending; between two of them by its distance from both.
-fn place(grades: &[u8], grade: f64) -> Option<f64> {
-    let at = |g: u8| f64::from(g);
-    if let Some(position) = grades.iter().position(|g| at(*g) == grade) {
-        return Some(position as f64);
-    }
-    let above = grades.iter().position(|g| at(*g) > grade)?;
-    let below = above.checked_sub(1)?;
-    let [low, high] = [below, above].map(|i| at(grades[i]));
-    Some(below as f64 + (grade - low) / (high - low))
-}
-
-/// The image of a seed at a place among the learned grades: one image, one forward pass.
+/// The image of a seed at a place among the labels: one image, one forward pass.
 pub(crate) fn draw(generator: &Generator, place: f64, seed: u64, manner: Manner) -> Image {
     let [count, _] = generator.inputs();
     painted(generator, place, stream(seed, Purpose::SampleLatent, 0).normals(count), seed, manner)

@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use doppelray_images::collection::{About, Begun, Writer};
 use doppelray_images::progress::{Event, Listener};
-use doppelray_images::{Collection, Row};
+use doppelray_images::{Collection, Row, Side};
 use doppelray_measures::rng::{Purpose, stream};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::label::Label;
 use crate::model::{Manner, Model};
 
 /// In which proportion grades are drawn.
@@ -49,6 +50,17 @@ pub struct Draw {
     pub seed: u64,
     /// Its grade.
     pub grade: u8,
+    /// Its side, where the model learned sides.
+    pub side: Option<Side>,
+}
+
+impl Draw {
+    /// Of a model: the side wanted, or where none is, one by the seed's lot; none where the model learned none.
+    pub fn new(model: &Model, seed: u64, grade: u8, wanted: Option<Side>) -> Self {
+        let lot = || Side::BOTH[stream(seed, Purpose::SampleSide, 0).below(Side::BOTH.len())];
+        let side = model.header.settings.side.then(|| wanted.unwrap_or_else(lot));
+        Self { seed, grade, side }
+    }
 }
 
 /// Which images are drawn.
@@ -59,6 +71,8 @@ pub struct Order {
     pub grades: Vec<u8>,
     /// Their proportion.
     pub mix: Mix,
+    /// The side, of a model that learned sides; both where none is given.
+    pub side: Option<Side>,
     /// Which part of the seeds, counted from 1, and of how many: shard i takes every seed that leaves i - 1.
     pub shard: [u64; 2],
 }
@@ -67,10 +81,15 @@ impl Order {
     /// The images of its seeds, the grade of each drawn by its seed.
     pub fn draws(&self, model: &Model) -> Result<Vec<Draw>> {
         let weights = weights(model, self).map_err(|reason| Error::Setting(format!("grades: {reason}")))?;
+        if self.side.is_some() && !model.header.settings.side {
+            return Err(Error::Setting(
+                "side: the model learned none; train one with --set side=true".into(),
+            ));
+        }
         let [part, parts] = self.shard;
         let seeds = (self.seeds[0]..=self.seeds[1]).filter(|seed| seed % parts == part - 1);
         let grade = |seed| self.grades[stream(seed, Purpose::SampleGrade, 0).choose(&weights)];
-        Ok(seeds.map(|seed| Draw { seed, grade: grade(seed) }).collect())
+        Ok(seeds.map(|seed| Draw::new(model, seed, grade(seed), self.side)).collect())
     }
 }
 
@@ -89,12 +108,13 @@ pub fn sample(
     listener(Event::Begin { task: "drawing", total: draws.len() as u64, unit: "images" });
     let rows = draws
         .par_iter()
-        .map(|Draw { seed, grade }| {
-            let row = row(*seed, *grade);
+        .map(|draw| {
+            let row = row(draw);
             let row = match writer.found(&row) {
                 Some(found) => found,
                 None => {
-                    writer.put(row, &model.draw(f64::from(*grade), *seed, manner).map_err(Error::Setting)?)?
+                    let label = Label { grade: f64::from(draw.grade), side: draw.side };
+                    writer.put(row, &model.draw(label, draw.seed, manner).map_err(Error::Setting)?)?
                 }
             };
             listener(Event::Advance(1));
@@ -105,13 +125,13 @@ pub fn sample(
     Ok(writer.finish(rows)?)
 }
 
-fn row(seed: u64, grade: u8) -> Row {
+fn row(&Draw { seed, grade, side }: &Draw) -> Row {
     let id = format!("s{seed:07}");
     Row {
         file: Writer::place("synthetic", Some(grade), &id),
         id,
         subject: None,
-        side: None,
+        side,
         grade: Some(grade),
         split: "synthetic".to_owned(),
         seed: Some(seed),

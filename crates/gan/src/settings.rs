@@ -18,6 +18,10 @@ pub struct Settings {
     pub seed: u64,
     /// The grades that are learned, ascending.
     pub grades: Vec<u8>,
+    /// Whether sides are learned too, so that left and right knees are drawn as such; where all knees are mirrored to one side,
+    /// there is nothing to learn.
+    #[serde(default)]
+    pub side: bool,
     /// What convolutions multiply: `f32`, or `mixed`: bfloat16 with sums, weights and all else in `f32`.
     pub precision: Precision,
     /// Images a step.

@@ -9,7 +9,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::error::Result;
-use crate::ops::{Activation, Frozen, Precision, Window, max_pool};
+use crate::ops::{Activation, Frozen, Precision, Window, join, max_pool};
 use crate::pretrained::{DEVIATION, MEAN, SIDE, Weights, means, read};
 
 /// Features an image.
@@ -126,7 +126,7 @@ impl Fire {
     fn forward(&self, x: Tensor<4>, precision: Precision) -> Tensor<4> {
         let [point, same] = [Window::new(1, 0), Window::new(1, 1)].map(|window| window.precision(precision));
         let x = self.squeeze.convolve(x, point, RELU);
-        Tensor::cat(vec![self.narrow.convolve(x.clone(), point, RELU), self.wide.convolve(x, same, RELU)], 1)
+        join(self.narrow.convolve(x.clone(), point, RELU), self.wide.convolve(x, same, RELU))
     }
 }
 

@@ -153,7 +153,7 @@ fn the_penalty_and_its_gradients_are_those_of_double_backward_in_pytorch() {
     let mut probe = Adam::default();
     // With betas of 0 the first moment is the gradient itself.
     let config = crate::adam::AdamConfig { rate: 0.0, beta_1: 0.0, beta_2: 0.0 };
-    let _same = probe.step(config, critic, &penalty.backward());
+    let _same = probe.step(config, critic, penalty.backward());
     for name in ["convs.0.weight", "convs.1.weight", "convs.2.weight", "direction", "turn"] {
         let expected: Vec<f64> = serde_json::from_value(golden["gradients"][name].clone()).unwrap();
         let largest = expected.iter().fold(0f64, |m, v| m.max(v.abs()));

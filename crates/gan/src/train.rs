@@ -285,14 +285,16 @@ impl<'a> Session<'a> {
         Ok(distance)
     }
 
-    /// The same seeds each tick, a row a grade.
+    /// The same seeds each tick, a row a grade; where sides are learned, every second image is a right knee.
     fn samples(&self) -> Result<Vec<doppelray_images::Image>> {
         let generator = game::generator(self.settings, self.game.average()).map_err(Error::Setting)?;
-        let row = |grade: usize| (0..COLUMNS as u64).map(move |seed| (grade, seed));
-        let places: Vec<(usize, u64)> = (0..self.settings.grades.len()).flat_map(row).collect();
+        let (grades, labels) = (self.settings.grades.len(), self.settings.labels());
+        let row =
+            |grade: usize| (0..COLUMNS).map(move |seed| ((grade + seed * grades) % labels, seed as u64));
+        let places: Vec<(usize, u64)> = (0..grades).flat_map(row).collect();
         Ok(places
             .par_iter()
-            .map(|(grade, seed)| model::draw(&generator, *grade as f64, *seed, Manner::default()))
+            .map(|(label, seed)| model::draw(&generator, *label as f64, *seed, Manner::default()))
             .collect())
     }
 

@@ -20,6 +20,7 @@ mod gather;
 mod lanes;
 mod level;
 mod matmul;
+mod memory;
 mod pack;
 pub mod passes;
 mod product;
@@ -37,5 +38,6 @@ pub use conv::{
 };
 pub use level::{Level, Mode, Precision};
 pub use matmul::{Matmul, Turned, matmul};
+pub use memory::zeros;
 pub use weight_gradient::weight_gradient;
 pub use weights::PackedWeights;

@@ -51,6 +51,8 @@ pub enum Purpose {
     Augment = 18,
     /// Noise inside the generator of a synthetic image; index = always 0, the seed is the image's.
     SampleNoise = 19,
+    /// The side of a synthetic image; index = always 0, the seed is the image's.
+    SampleSide = 52,
     /// The grades that a real image is not of, shown to the critics; index = the step.
     WrongGrade = 50,
     /// What the built-in features learn from; index = the lesson.

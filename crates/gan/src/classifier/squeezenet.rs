@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::layers::{Spec, Walk};
-use crate::ops::max_pool;
+use crate::ops::{join, max_pool};
 use crate::squeezenet::{FIRES, POOLED};
 
 pub(super) fn specs() -> Vec<Spec> {
@@ -27,7 +27,7 @@ pub(super) fn forward(walk: &mut Walk, images: Tensor<4>) -> Tensor<4> {
         }
         let squeezed = walk.next(x);
         let narrow = walk.next(squeezed.clone());
-        x = Tensor::cat(vec![narrow, walk.next(squeezed)], 1);
+        x = join(narrow, walk.next(squeezed));
     }
     x
 }

@@ -202,7 +202,7 @@ impl<'a> Session<'a> {
         let network = self.network.clone();
         let share = |path: &str| recipe.lowest.powf(1.0 - network.depth(path)) as f32;
         let pace = Pace { share: &share, decay: recipe.decay as f32 };
-        self.network = self.adam.paced_step(config, &pace, self.network.clone(), &gradients);
+        self.network = self.adam.paced_step(config, &pace, self.network.clone(), gradients);
         self.position.step += 1;
         self.position.steps += 1;
         Ok(())

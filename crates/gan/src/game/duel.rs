@@ -13,14 +13,14 @@ use crate::parameters::{Init, Parameters, collect, load, values};
 use crate::settings::Settings;
 use crate::store::{below, under};
 
-/// Real images and fakes of the same grades, each `[b, 1, s, s]`.
+/// Real images and fakes of the same labels, each `[b, 1, s, s]`.
 pub struct Pair<'a> {
     /// Real images.
     pub real: Tensor<4>,
     /// Fakes, off the tape.
     pub fake: Tensor<4>,
     /// The grade of each real image and of the fake beside it.
-    pub grades: &'a [usize],
+    pub labels: &'a [usize],
 }
 
 /// What is played for.
@@ -38,10 +38,10 @@ pub(crate) trait Rules: Clone {
     fn generator(&self, init: &mut Init, settings: &Settings) -> Self::Generator;
     /// The critic before its first step.
     fn critic(&self, init: &mut Init, settings: &Settings) -> Self::Critic;
-    /// Images of latents `[b, z]` and grades, `[b, 1, s, s]`.
-    fn draw(generator: &Self::Generator, latents: Tensor<2>, grades: &[usize]) -> Tensor<4>;
+    /// Images of latents `[b, z]` and labels, `[b, 1, s, s]`.
+    fn draw(generator: &Self::Generator, latents: Tensor<2>, labels: &[usize]) -> Tensor<4>;
     /// Scores of images, `[b, 1]`.
-    fn score(critic: &Self::Critic, images: Tensor<4>, grades: &[usize]) -> Tensor<2>;
+    fn score(critic: &Self::Critic, images: Tensor<4>, labels: &[usize]) -> Tensor<2>;
     /// What the critic found, and the gradients of its loss. `shares` are uniform, one for each image.
     fn critic_losses(&self, critic: &Self::Critic, pair: Pair, shares: Vec<f32>) -> (Losses, Gradients);
     /// The generator's loss of the scores of its fakes and of the real images beside them.
@@ -78,15 +78,15 @@ impl<R: Rules> Play<R> {
         let shares = stream(settings.seed, Purpose::Interpolate, index).uniforms(settings.batch);
         let generator = self.generator.valid();
         let part = |part: &Range<usize>| {
-            let Batch { images, grades } = batch.part(part);
+            let Batch { images, labels } = batch.part(part);
             let latents =
                 latents(settings, (Purpose::CriticLatent, index), part, &self.device.clone().inner());
-            let fake = R::draw(&generator, latents, &grades);
+            let fake = R::draw(&generator, latents, &labels);
             let fake = Tensor::from_data(TensorData::new(values(fake.clone()), fake.dims()), &self.device);
-            let pair = Pair { real: images, fake, grades: &grades };
+            let pair = Pair { real: images, fake, labels: &labels };
             let (losses, gradients) =
                 self.rules.critic_losses(&self.critic, pair, shares[part.clone()].to_vec());
-            (losses, slopes(&self.critic, &gradients))
+            (losses, slopes(&self.critic, gradients))
         };
         let (losses, found) = self.share.own(settings.batch).iter().map(part).unzip();
         let pace = (self.rules.adam(), &EVEN);
@@ -97,12 +97,12 @@ impl<R: Rules> Play<R> {
     fn generator_step(&mut self, step: u64, batch: &Batch) -> Losses {
         let frozen = self.critic.clone().no_grad();
         let part = |part: &Range<usize>| {
-            let Batch { images, grades } = batch.part(part);
+            let Batch { images, labels } = batch.part(part);
             let latents = latents(&self.settings, (Purpose::GeneratorLatent, step), part, &self.device);
-            let score = |images| R::score(&frozen, images, &grades);
-            let fake = score(R::draw(&self.generator, latents, &grades));
+            let score = |images| R::score(&frozen, images, &labels);
+            let fake = score(R::draw(&self.generator, latents, &labels));
             let loss = self.rules.generator_loss(fake, || score(images));
-            (vec![("generator", super::scalar(&loss))], slopes(&self.generator, &loss.backward()))
+            (vec![("generator", super::scalar(&loss))], slopes(&self.generator, loss.backward()))
         };
         let (losses, found) = self.share.own(self.settings.batch).iter().map(part).unzip();
         let pace = (self.rules.adam(), &EVEN);
@@ -139,11 +139,11 @@ impl<R: Rules> Game for Play<R> {
         &self.average
     }
 
-    fn scores(&self, images: Vec<f32>, grades: &[usize]) -> Vec<f64> {
+    fn scores(&self, images: Vec<f32>, labels: &[usize]) -> Vec<f64> {
         let side = self.settings.size;
-        let images = TensorData::new(images, [grades.len(), 1, side, side]);
+        let images = TensorData::new(images, [labels.len(), 1, side, side]);
         let scores =
-            R::score(&self.critic.valid(), Tensor::from_data(images, &self.device.clone().inner()), grades);
+            R::score(&self.critic.valid(), Tensor::from_data(images, &self.device.clone().inner()), labels);
         values(scores).into_iter().map(f64::from).collect()
     }
 

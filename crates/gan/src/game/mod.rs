@@ -72,8 +72,8 @@ pub(crate) trait Game {
     /// The average generator, which samples.
     fn average(&self) -> &Parameters;
 
-    /// The critic's scores of as many images as grades, one after the other, in -1..1: the higher, the realer.
-    fn scores(&self, images: Vec<f32>, grades: &[usize]) -> Vec<f64>;
+    /// The critic's scores of as many images as labels, one after the other, in -1..1: the higher, the realer.
+    fn scores(&self, images: Vec<f32>, labels: &[usize]) -> Vec<f64>;
 
     /// Everything that resumes it, by name.
     fn state(&self) -> Parameters;
@@ -132,16 +132,16 @@ pub(crate) fn generator_on(
     device: &Device,
 ) -> Result<Generator, String> {
     let mut init = Init::new(settings.seed, Purpose::GeneratorWeights, device);
-    let (grades, size) = (settings.grades.len(), settings.size);
+    let (labels, size) = (settings.labels(), settings.size);
     Ok(match &settings.game {
         GameConfig::Wasserstein(config) => {
-            Generator::Plain(load(config.generator.init(&mut init, grades, size), parameters)?)
+            Generator::Plain(load(config.generator.init(&mut init, labels, size), parameters)?)
         }
         GameConfig::Relativistic(config) => {
-            Generator::Residual(load(config.init(&mut init, grades, size), parameters)?)
+            Generator::Residual(load(config.init(&mut init, labels, size), parameters)?)
         }
         GameConfig::Projected(config) => {
-            Generator::Fast(Box::new(load(config.generator.init(&mut init, grades, size), parameters)?))
+            Generator::Fast(Box::new(load(config.generator.init(&mut init, labels, size), parameters)?))
         }
     })
 }

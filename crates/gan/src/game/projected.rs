@@ -132,7 +132,7 @@ struct Part {
     batch: Batch,
     for_real: Vec<Change>,
     for_fake: Vec<Change>,
-    /// A grade that each image is not of.
+    /// Labels of a grade that each image is not of.
     wrong: Vec<usize>,
 }
 
@@ -151,12 +151,12 @@ impl Play {
             own::NAME => own::network(&device)?,
             file => SqueezeNet::read(Path::new(file), &device)?,
         };
-        let grades = settings.grades.len();
+        let labels = settings.labels();
         let init = |purpose| Init::new(settings.seed, purpose, &device);
         let mut weights = init(Purpose::GeneratorWeights);
         let generator =
-            config.generator.init(&mut weights, grades, settings.size).computing(settings.precision);
-        let critics = config.critics.init(&mut init(Purpose::CriticWeights), grades);
+            config.generator.init(&mut weights, labels, settings.size).computing(settings.precision);
+        let critics = config.critics.init(&mut init(Purpose::CriticWeights), labels);
         let real = data.some(settings, STANDARD, &device);
         let pyramid = features.pyramid(real.clone(), Precision::F32);
         let projector = Projector::standardised(settings.seed, &config.critics.mixed, &pyramid, &device);
@@ -218,7 +218,7 @@ impl Play {
         let batch = data.batch(&self.settings, step, &self.device);
         let [for_real, for_fake] = self.changes(step);
         let wrong =
-            others(stream(self.settings.seed, Purpose::WrongGrade, step), self.grades(), &batch.grades);
+            others(stream(self.settings.seed, Purpose::WrongGrade, step), &self.settings, &batch.labels);
         let part = |at: Range<usize>| Part {
             batch: batch.part(&at),
             for_real: for_real[at.clone()].to_vec(),
@@ -229,13 +229,15 @@ impl Play {
         self.share.own(self.settings.batch).into_iter().map(part).collect()
     }
 
-    fn fakes(&self, step: u64, part: &Part) -> Fakes {
+    /// What the critics see of a part's fakes, and the statistics of the batch norms that drew them. A generator that rests is
+    /// off the tape: one that no backward pass goes along is never given back.
+    fn fakes(&self, generator: &FastGenerator, step: u64, part: &Part) -> Fakes {
         let latents = latents(&self.settings, (Purpose::GeneratorLatent, step), &part.at, &self.device);
-        let [_, count] = self.generator.inputs();
+        let [_, count] = generator.inputs();
         let draws = stream(self.settings.seed, Purpose::GeneratorNoise, step);
         let noise = rows(draws, self.settings.batch, &part.at, count, &self.device);
         let mut statistics = Statistics::Batch(Vec::new());
-        let images = self.generator.forward(latents, noise, &part.batch.grades, &mut statistics);
+        let images = generator.forward(latents, noise, &part.batch.labels, &mut statistics);
         match statistics {
             Statistics::Batch(found) => (self.seen(augment(images, &part.for_fake)), found),
             Statistics::Kept => unreachable!("a forward pass does not change the kind of statistics"),
@@ -246,66 +248,50 @@ impl Play {
     fn critics_losses(&self, part: &Part, seen: [&[Tensor<4>]; 2]) -> (Losses, Parameters) {
         let (precision, mismatch) = (self.settings.precision, self.config.mismatch as f32);
         let [real, fake] = seen;
-        let grades = &part.batch.grades;
-        let fake: Vec<Tensor<4>> = fake.iter().map(|x| x.clone().detach()).collect();
-        let fake = self.critics.forward(&fake, grades, precision);
-        let [real, wrong] = self.critics.forward_twice(real, [grades, &part.wrong], precision);
+        let labels = &part.batch.labels;
+        let fake = self.critics.forward(fake, labels, precision);
+        let [real, wrong] = self.critics.forward_twice(real, [labels, &part.wrong], precision);
         let loss = hinge(&real, 1.0) + hinge(&fake, -1.0);
-        let loss =
-            if mismatch > 0.0 && self.grades() > 1 { loss + hinge(&wrong, -1.0) * mismatch } else { loss };
+        let loss = if mismatch > 0.0 && self.settings.grades.len() > 1 {
+            loss + hinge(&wrong, -1.0) * mismatch
+        } else {
+            loss
+        };
         let losses = vec![
             (SIGNS, signs(&real)),
             ("critics", scalar(&loss)),
             ("real", scalar(&mean(&real)) / real.len() as f64),
             ("fake", scalar(&mean(&fake)) / fake.len() as f64),
         ];
-        (losses, slopes(&self.critics, &loss.backward()))
+        (losses, slopes(&self.critics, loss.backward()))
     }
 
     fn generator_losses(
         &mut self,
         frozen: &Critics,
         seen: &[Tensor<4>],
-        grades: &[usize],
+        labels: &[usize],
     ) -> (Losses, Parameters) {
-        let mut loss = -mean(&frozen.forward(seen, grades, self.settings.precision));
+        let mut loss = -mean(&frozen.forward(seen, labels, self.settings.precision));
         let mut losses = vec![("generator", scalar(&loss))];
         if let Some(moments) = &mut self.moments {
-            let (pull, apart) = moments.pull(seen, grades);
+            let (pull, apart) = moments.pull(seen, labels);
             loss = loss + pull * self.config.moments as f32;
             losses.push(("moments", apart));
         }
-        (losses, slopes(&self.generator, &loss.backward()))
+        (losses, slopes(&self.generator, loss.backward()))
     }
 
-    /// The critics' step; what they saw of the fakes is kept where there is one part, whose it is again in the generator's.
-    fn critics_step(&mut self, step: u64, parts: &[Part]) -> (Losses, Option<Fakes>) {
-        self.critics = self.critics.clone().turned();
-        let (mut all, mut found, mut kept) = (Vec::new(), Vec::new(), None);
-        for part in parts {
-            let real = self.seen(augment(part.batch.images.clone(), &part.for_real));
-            let fakes = self.fakes(step, part);
-            let (losses, slopes) = self.critics_losses(part, [&real, &fakes.0]);
-            all.push(losses);
-            found.push(slopes);
-            kept = (parts.len() == 1).then_some(fakes);
-        }
-        let mut losses = self.share.losses(all);
-        let (_, signs) = losses.remove(0);
-        self.adapt(signs);
-        losses.push(("augmented", self.changed));
-        let pace = (self.config.adam, &EVEN);
-        self.critics = self.adams[1].descend(pace, self.critics.clone(), &self.share.mean(found));
-        (losses, kept)
-    }
-
-    fn generator_step(&mut self, step: u64, parts: &[Part], mut kept: Option<Fakes>) -> Losses {
+    /// The generator's step, and what the critics see of its fakes, off the tape: the tape is given back before theirs begins.
+    fn generator_step(&mut self, step: u64, parts: &[Part]) -> (Losses, Vec<Vec<Tensor<4>>>) {
         self.critics = self.critics.clone().turned();
         let frozen = self.critics.clone().no_grad();
-        let (mut all, mut found, mut statistics) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut all, mut found, mut statistics, mut fakes) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for part in parts {
-            let (seen, own) = kept.take().unwrap_or_else(|| self.fakes(step, part));
-            let (losses, slopes) = self.generator_losses(&frozen, &seen, &part.batch.grades);
+            let (seen, own) = self.fakes(&self.generator, step, part);
+            fakes.push(seen.iter().map(|x| x.clone().detach()).collect());
+            let (losses, slopes) = self.generator_losses(&frozen, &seen, &part.batch.labels);
             all.push(losses);
             found.push(slopes);
             statistics.push(own);
@@ -315,7 +301,26 @@ impl Play {
         for part in self.share.statistics(statistics) {
             self.generator = self.generator.clone().settled(part);
         }
-        self.share.losses(all)
+        follow(&mut self.average, &collect(&self.generator), self.settings.decay(step));
+        (self.share.losses(all), fakes)
+    }
+
+    fn critics_step(&mut self, parts: &[Part], fakes: &[Vec<Tensor<4>>]) -> Losses {
+        self.critics = self.critics.clone().turned();
+        let (mut all, mut found) = (Vec::new(), Vec::new());
+        for (part, fakes) in parts.iter().zip(fakes) {
+            let real = self.seen(augment(part.batch.images.clone(), &part.for_real));
+            let (losses, slopes) = self.critics_losses(part, [&real, fakes]);
+            all.push(losses);
+            found.push(slopes);
+        }
+        let mut losses = self.share.losses(all);
+        let (_, signs) = losses.remove(0);
+        self.adapt(signs);
+        losses.push(("augmented", self.changed));
+        let pace = (self.config.adam, &EVEN);
+        self.critics = self.adams[1].descend(pace, self.critics.clone(), &self.share.mean(found));
+        losses
     }
 
     /// Moves the share of changed images towards where the critics' scores of real images are as they should be.
@@ -326,22 +331,20 @@ impl Play {
             self.changed = (self.changed + (signs - target).signum() * step).clamp(0.0, 1.0);
         }
     }
-
-    fn grades(&self) -> usize {
-        self.settings.grades.len()
-    }
 }
 
-/// A grade that each image is not of, the further off the likelier: neighbours overlap even for those who grade them.
-fn others(mut draws: Stream, count: usize, grades: &[usize]) -> Vec<usize> {
+/// A label of the same side and of a grade that each image is not of, the further off the likelier: neighbours overlap even for
+/// those who grade them.
+fn others(mut draws: Stream, settings: &Settings, labels: &[usize]) -> Vec<usize> {
+    let count = settings.grades.len();
     if count < 2 {
-        return grades.to_vec();
+        return labels.to_vec();
     }
-    let other = |grade: &usize| {
-        let weights: Vec<f64> = (0..count).map(|g| (g.abs_diff(*grade) as f64).powi(2)).collect();
-        draws.choose(&weights)
+    let other = |label: &usize| {
+        let weights: Vec<f64> = (0..count).map(|g| (g.abs_diff(label % count) as f64).powi(2)).collect();
+        settings.regraded(*label, draws.choose(&weights))
     };
-    grades.iter().map(other).collect()
+    labels.iter().map(other).collect()
 }
 
 /// The sum over levels of the mean of `relu(1 - sign * score)`.
@@ -371,12 +374,12 @@ impl Game for Play {
         let images = REAL.min(REPEATS * data.counts.iter().sum::<usize>());
         for batch in 0..images.div_ceil(self.settings.batch) as u64 {
             let index = u64::MAX - 1 - batch;
-            let Batch { images, grades } = data.batch(&self.settings, index, &self.device);
+            let Batch { images, labels: own } = data.batch(&self.settings, index, &self.device);
             let [changes, _] = self.changes(index);
             summaries.extend(values(moments::summary(&self.seen(augment(images, &changes)))));
-            labels.extend(grades);
+            labels.extend(own);
         }
-        self.moments = Some(Moments::of(summaries, &labels, self.grades(), &self.device)?);
+        self.moments = Some(Moments::of(summaries, &labels, self.settings.labels(), &self.device)?);
         Ok(())
     }
 
@@ -388,12 +391,13 @@ impl Game for Play {
 
     fn step(&mut self, data: &Data, step: u64) -> Losses {
         let parts = self.parts(data, step);
-        let (mut losses, kept) = self.critics_step(step, &parts);
-        if self.settings.rests(step) {
-            return losses;
-        }
-        losses.extend(self.generator_step(step, &parts, kept));
-        follow(&mut self.average, &collect(&self.generator), self.settings.decay(step));
+        let (mut losses, fakes) = if self.settings.rests(step) {
+            let generator = self.generator.clone().no_grad();
+            (Losses::new(), parts.iter().map(|part| self.fakes(&generator, step, part).0).collect())
+        } else {
+            self.generator_step(step, &parts)
+        };
+        losses.extend(self.critics_step(&parts, &fakes));
         losses
     }
 
@@ -402,18 +406,18 @@ impl Game for Play {
     }
 
     /// The sum over levels of the mean score, of images that are not augmented. A last batch that fills no group is filled up.
-    fn scores(&self, mut images: Vec<f32>, grades: &[usize]) -> Vec<f64> {
-        let (side, count) = (self.settings.size, grades.len().next_multiple_of(GROUP));
+    fn scores(&self, mut images: Vec<f32>, labels: &[usize]) -> Vec<f64> {
+        let (side, count) = (self.settings.size, labels.len().next_multiple_of(GROUP));
         let more: Vec<f32> =
             images.iter().copied().cycle().take(count * side * side - images.len()).collect();
         images.extend(more);
-        let filled: Vec<usize> = grades.iter().copied().cycle().take(count).collect();
+        let filled: Vec<usize> = labels.iter().copied().cycle().take(count).collect();
         let images = TensorData::new(images, [count, 1, side, side]);
         let seen = self.seen(Tensor::from_data(images, &self.device));
         let levels = self.critics.clone().no_grad().forward(&seen, &filled, self.settings.precision);
         let means = levels.into_iter().map(|level| level.flatten::<2>(1, 3).mean_dim(1)); // [b, 1]
         let sum = means.reduce(|a, b| a + b).expect("there is a critic");
-        values(sum).into_iter().take(grades.len()).map(f64::from).collect()
+        values(sum).into_iter().take(labels.len()).map(f64::from).collect()
     }
 
     fn state(&self) -> Parameters {
@@ -507,13 +511,16 @@ mod tests {
     }
 
     #[test]
-    fn each_part_of_both_sides_moves_in_a_step_and_the_frozen_parts_stay() {
+    fn each_part_of_both_sides_moves_and_the_frozen_parts_stay() {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(folder.path());
         let data = Data::of_noise(&settings, 6);
         let mut play = begin(&settings, &data);
         let before = play.state();
-        play.step(&data, 0);
+        // A singular vector follows its weight in the next step.
+        (0..2).for_each(|step| {
+            play.step(&data, step);
+        });
         let after = play.state();
         for (name, array) in &before {
             let moved = after[name] != *array;
@@ -564,12 +571,16 @@ mod tests {
 
     #[test]
     fn a_wrong_grade_is_never_the_right_one_and_a_far_one_comes_oftener() {
-        let grades = [1; 3000];
-        let wrong = others(stream(0, Purpose::WrongGrade, 0), 5, &grades);
+        let mut settings = Settings::resolve("fast", &["side=true".into()]).unwrap();
+        let wrong = others(stream(0, Purpose::WrongGrade, 0), &settings, &[1; 3000]);
         let count = |grade| wrong.iter().filter(|g| **g == grade).count();
         assert_eq!(count(1), 0);
         assert!(count(4) > 5 * count(0) && count(0) > 0 && count(2) > 0);
-        assert_eq!(others(stream(0, Purpose::WrongGrade, 0), 1, &[0, 0]), [0, 0]);
+        // A right knee stays one.
+        let right = others(stream(0, Purpose::WrongGrade, 0), &settings, &[6; 3000]);
+        assert_eq!(right, wrong.iter().map(|label| label + 5).collect::<Vec<_>>());
+        settings.grades = vec![2];
+        assert_eq!(others(stream(0, Purpose::WrongGrade, 0), &settings, &[0, 1]), [0, 1]);
     }
 
     #[test]

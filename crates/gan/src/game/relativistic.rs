@@ -44,8 +44,8 @@ impl Config {
 
 impl Config {
     /// The generator before its first step.
-    pub(super) fn init(&self, init: &mut Init, grades: usize, size: usize) -> ResidualGenerator {
-        self.generator.generator(init, [self.latent, self.embedding], grades, size)
+    pub(super) fn init(&self, init: &mut Init, labels: usize, size: usize) -> ResidualGenerator {
+        self.generator.generator(init, [self.latent, self.embedding], labels, size)
     }
 }
 
@@ -62,28 +62,28 @@ impl Rules for Config {
     }
 
     fn generator(&self, init: &mut Init, settings: &Settings) -> ResidualGenerator {
-        self.init(init, settings.grades.len(), settings.size).computing(settings.precision)
+        self.init(init, settings.labels(), settings.size).computing(settings.precision)
     }
 
     fn critic(&self, init: &mut Init, settings: &Settings) -> ResidualCritic {
-        self.critic.critic(init, settings.grades.len(), settings.size).computing(settings.precision)
+        self.critic.critic(init, settings.labels(), settings.size).computing(settings.precision)
     }
 
-    fn draw(generator: &ResidualGenerator, latents: Tensor<2>, grades: &[usize]) -> Tensor<4> {
-        generator.forward(latents, grades)
+    fn draw(generator: &ResidualGenerator, latents: Tensor<2>, labels: &[usize]) -> Tensor<4> {
+        generator.forward(latents, labels)
     }
 
-    fn score(critic: &ResidualCritic, images: Tensor<4>, grades: &[usize]) -> Tensor<2> {
-        critic.forward(images, grades)
+    fn score(critic: &ResidualCritic, images: Tensor<4>, labels: &[usize]) -> Tensor<2> {
+        critic.forward(images, labels)
     }
 
     /// `softplus(fake - real) + gamma / 2 (R1 + R2)`.
     fn critic_losses(&self, critic: &ResidualCritic, pair: Pair, _: Vec<f32>) -> (Losses, Gradients) {
-        let Pair { real, fake, grades } = pair;
-        let score = |images: &Tensor<4>| critic.forward(images.clone(), grades);
+        let Pair { real, fake, labels } = pair;
+        let score = |images: &Tensor<4>| critic.forward(images.clone(), labels);
         let margin = score(&real) - score(&fake);
         let pairing = softplus(-margin.clone()).mean();
-        let [at_real, at_fake] = [real, fake].map(|images| penalty(critic, images, grades));
+        let [at_real, at_fake] = [real, fake].map(|images| penalty(critic, images, labels));
         let losses = vec![
             ("critic", scalar(&pairing)),
             ("margin", scalar(&margin.mean())),
@@ -99,8 +99,8 @@ impl Rules for Config {
 }
 
 /// `mean(|gradient at each image|^2)`, differentiable in the critic's parameters (R1 and R2; Mescheder et al. 2018).
-pub fn penalty(critic: &ResidualCritic, images: Tensor<4>, grades: &[usize]) -> Tensor<1> {
-    let gradient = critic.input_gradient(images, grades).flatten::<2>(1, 3); // [b, s * s]
+pub fn penalty(critic: &ResidualCritic, images: Tensor<4>, labels: &[usize]) -> Tensor<1> {
+    let gradient = critic.input_gradient(images, labels).flatten::<2>(1, 3); // [b, s * s]
     gradient.powf_scalar(2.0).sum_dim(1).mean()
 }
 

@@ -61,30 +61,30 @@ impl Rules for Config {
     }
 
     fn generator(&self, init: &mut Init, settings: &Settings) -> Generator {
-        self.generator.init(init, settings.grades.len(), settings.size).computing(settings.precision)
+        self.generator.init(init, settings.labels(), settings.size).computing(settings.precision)
     }
 
     fn critic(&self, init: &mut Init, settings: &Settings) -> Critic {
-        self.critic.init(init, settings.grades.len(), settings.size).computing(settings.precision)
+        self.critic.init(init, settings.labels(), settings.size).computing(settings.precision)
     }
 
-    fn draw(generator: &Generator, latents: Tensor<2>, grades: &[usize]) -> Tensor<4> {
-        generator.forward(latents, grades)
+    fn draw(generator: &Generator, latents: Tensor<2>, labels: &[usize]) -> Tensor<4> {
+        generator.forward(latents, labels)
     }
 
-    fn score(critic: &Critic, images: Tensor<4>, grades: &[usize]) -> Tensor<2> {
-        critic.forward(images, grades)
+    fn score(critic: &Critic, images: Tensor<4>, labels: &[usize]) -> Tensor<2> {
+        critic.forward(images, labels)
     }
 
     /// The loss is `fake - real + weight * penalty`.
     fn critic_losses(&self, critic: &Critic, pair: Pair, shares: Vec<f32>) -> (Losses, Gradients) {
-        let Pair { real, fake, grades } = pair;
-        let shares = TensorData::new(shares, [grades.len(), 1, 1, 1]);
+        let Pair { real, fake, labels } = pair;
+        let shares = TensorData::new(shares, [labels.len(), 1, 1, 1]);
         let shares = Tensor::from_data(shares, &real.device());
         let point = fake.clone() + (real.clone() - fake.clone()) * shares;
-        let scores = |images| critic.forward(images, grades).mean();
+        let scores = |images| critic.forward(images, labels).mean();
         let distance = scores(real) - scores(fake);
-        let penalty = penalty(critic, point, grades);
+        let penalty = penalty(critic, point, labels);
         let losses = vec![("distance", scalar(&distance)), ("penalty", scalar(&penalty))];
         (losses, (penalty * self.penalty - distance).backward())
     }
@@ -95,8 +95,8 @@ impl Rules for Config {
 }
 
 /// `mean((|gradient at each image| - 1)^2)`, differentiable in the critic's parameters.
-pub fn penalty(critic: &Critic, images: Tensor<4>, grades: &[usize]) -> Tensor<1> {
-    let gradient = critic.input_gradient(images, grades).flatten::<2>(1, 3); // [b, s * s]
+pub fn penalty(critic: &Critic, images: Tensor<4>, labels: &[usize]) -> Tensor<1> {
+    let gradient = critic.input_gradient(images, labels).flatten::<2>(1, 3); // [b, s * s]
     let length = (gradient.powf_scalar(2.0).sum_dim(1) + 1e-12).sqrt();
     (length - 1.0).powf_scalar(2.0).mean()
 }

@@ -31,8 +31,8 @@ pub struct Critic {
 }
 
 impl CriticConfig {
-    /// A critic of `size` x `size` images of `grades` grades.
-    pub fn init(&self, init: &mut Init, grades: usize, size: usize) -> Critic {
+    /// A critic of `size` x `size` images of `labels` labels.
+    pub fn init(&self, init: &mut Init, labels: usize, size: usize) -> Critic {
         let inputs = std::iter::once(&1).chain(&self.channels);
         let widths: Vec<[usize; 2]> = inputs.zip(&self.channels).map(|(i, o)| [*i, *o]).collect();
         let side = size >> self.channels.len();
@@ -40,8 +40,8 @@ impl CriticConfig {
         Critic {
             convs: widths.into_iter().map(|w| Conv::halving(init, w)).collect(),
             direction: init.normal([1, features], (1.0 / features as f32).sqrt()),
-            turn: init.zeros([grades, features]),
-            offset: init.zeros([grades, 1]),
+            turn: init.zeros([labels, features]),
+            offset: init.zeros([labels, 1]),
         }
     }
 }
@@ -53,21 +53,21 @@ impl Critic {
         self
     }
 
-    /// Images `[b, 1, s, s]` and their grades to scores `[b, 1]`: a projection onto the grade's own direction.
-    pub fn forward(&self, images: Tensor<4>, grades: &[usize]) -> Tensor<2> {
+    /// Images `[b, 1, s, s]` and their labels to scores `[b, 1]`: a projection onto the grade's own direction.
+    pub fn forward(&self, images: Tensor<4>, labels: &[usize]) -> Tensor<2> {
         let features = self.convs.iter().fold(images, |x, conv| conv.leaky(x));
-        (features.flatten::<2>(1, 3) * self.directions(grades)).sum_dim(1) + rows(&self.offset.val(), grades)
+        (features.flatten::<2>(1, 3) * self.directions(labels)).sum_dim(1) + rows(&self.offset.val(), labels)
     }
 
-    /// The direction that all grades share, turned by each image's grade, `[b, f]` (Miyato and Koyama 2018).
-    fn directions(&self, grades: &[usize]) -> Tensor<2> {
-        self.direction.val() + rows(&self.turn.val(), grades)
+    /// The direction that all labels share, turned by each image's grade, `[b, f]` (Miyato and Koyama 2018).
+    fn directions(&self, labels: &[usize]) -> Tensor<2> {
+        self.direction.val() + rows(&self.turn.val(), labels)
     }
 
     /// The gradient of each image's score at the image, `[b, 1, s, s]`, itself differentiable in the parameters.
     ///
     /// The masks are constants: their derivative is 0 wherever it exists.
-    pub fn input_gradient(&self, images: Tensor<4>, grades: &[usize]) -> Tensor<4> {
+    pub fn input_gradient(&self, images: Tensor<4>, labels: &[usize]) -> Tensor<4> {
         let mut outputs: Vec<Tensor<4>> = Vec::new();
         let mut sizes = Vec::new();
         let mut x = images;
@@ -77,7 +77,7 @@ impl Critic {
             x = conv.leaky(x).detach();
             outputs.push(x.clone());
         }
-        let mut gradient = self.directions(grades).reshape(x.dims());
+        let mut gradient = self.directions(labels).reshape(x.dims());
         for (conv, (output, size)) in self.convs.iter().zip(outputs.into_iter().zip(sizes)).rev() {
             gradient = conv.transpose(leaky_relu_mask(output, gradient, SLOPE), size);
         }

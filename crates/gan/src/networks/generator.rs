@@ -5,7 +5,6 @@
 //! depend on its batch, in training as in sampling. The last layer draws four Haar sub-bands at half the size.
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::tanh;
 use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -39,8 +38,8 @@ pub struct Generator {
 }
 
 impl GeneratorConfig {
-    /// A generator of `size` x `size` images for `grades` grades.
-    pub fn init(&self, init: &mut Init, grades: usize, size: usize) -> Generator {
+    /// A generator of `size` x `size` images for `labels` labels.
+    pub fn init(&self, init: &mut Init, labels: usize, size: usize) -> Generator {
         let condition = self.latent + self.embedding;
         let base = size.div_ceil(1 << self.channels.len());
         let first = self.channels[0];
@@ -48,7 +47,7 @@ impl GeneratorConfig {
         let inputs = std::iter::once(&first).chain(&self.channels);
         let widths: Vec<[usize; 2]> = inputs.zip(&self.channels).map(|(i, o)| [*i, *o]).collect();
         Generator {
-            embedding: init.normal([grades, self.embedding], 1.0),
+            embedding: init.normal([labels, self.embedding], 1.0),
             seed: init.he([condition, first * base * base], condition),
             blocks: widths
                 .into_iter()
@@ -81,19 +80,19 @@ impl Generator {
         self.seed.val().dims()[0] - self.embedding.val().dims()[1]
     }
 
-    /// Latents `[b, latent]` and grades (positions among those trained), to images `[b, 1, size, size]` in -1..1.
-    pub fn forward(&self, latents: Tensor<2>, grades: &[usize]) -> Tensor<4> {
-        self.conditioned(latents, rows(&self.embedding.val(), grades))
+    /// Latents `[b, latent]` and labels (positions among those trained), to images `[b, 1, size, size]` in -1..1.
+    pub fn forward(&self, latents: Tensor<2>, labels: &[usize]) -> Tensor<4> {
+        self.conditioned(latents, rows(&self.embedding.val(), labels))
     }
 
-    /// One image of a latent `[1, z]` at a place among the grades, which may lie between two.
+    /// One image of a latent `[1, z]` at a place among the labels, which may lie between two.
     pub(crate) fn draw(&self, latent: Tensor<2>, place: f64) -> Tensor<4> {
         self.conditioned(latent, between(&self.embedding.val(), place))
     }
 
-    fn conditioned(&self, latents: Tensor<2>, grades: Tensor<2>) -> Tensor<4> {
+    fn conditioned(&self, latents: Tensor<2>, labels: Tensor<2>) -> Tensor<4> {
         let batch = latents.dims()[0];
-        let condition = Tensor::cat(vec![latents, grades], 1); // [b, z + e]
+        let condition = Tensor::cat(vec![latents, labels], 1); // [b, z + e]
         let mut x = condition.clone().matmul(self.seed.val()).reshape([
             batch as i32,
             -1,
@@ -103,7 +102,7 @@ impl Generator {
         for block in &self.blocks {
             x = block.forward(x, &condition); // [b, c, h, w]
         }
-        let image = tanh(haar::inverse(self.bands.forward(x)));
+        let image = ops::tanh(haar::inverse(self.bands.forward(x)));
         let margin = (image.dims()[2] - self.size) / 2;
         image.narrow(2, margin, self.size).narrow(3, margin, self.size)
     }

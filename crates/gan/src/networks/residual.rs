@@ -49,12 +49,12 @@ impl ResidualConfig {
         broken(&rules)
     }
 
-    /// A generator of `size` x `size` images for `grades` grades, by latents and embeddings of the given widths.
+    /// A generator of `size` x `size` images for `labels` labels, by latents and embeddings of the given widths.
     pub fn generator(
         &self,
         init: &mut Init,
         [latent, embedding]: [usize; 2],
-        grades: usize,
+        labels: usize,
         size: usize,
     ) -> ResidualGenerator {
         let condition = latent + embedding;
@@ -65,7 +65,7 @@ impl ResidualConfig {
             blocks: (0..self.blocks).map(|_| Residual::new(init, self.channels[at])).collect(),
         };
         ResidualGenerator {
-            embedding: init.normal([grades, embedding], 1.0),
+            embedding: init.normal([labels, embedding], 1.0),
             seed: init.normal([condition, features], 1.0 / (condition as f32).sqrt()),
             levels: (0..self.channels.len()).map(|at| level(init, at)).collect(),
             bands: Conv::point(init, [self.channels[self.channels.len() - 1], 4]),
@@ -74,7 +74,7 @@ impl ResidualConfig {
     }
 
     /// A critic, the generator's mirror image.
-    pub fn critic(&self, init: &mut Init, grades: usize, size: usize) -> ResidualCritic {
+    pub fn critic(&self, init: &mut Init, labels: usize, size: usize) -> ResidualCritic {
         let base = size >> self.channels.len();
         let features = self.channels[0] * base * base;
         let level = |init: &mut Init, at: usize| Stage {
@@ -85,7 +85,7 @@ impl ResidualConfig {
             bands: Conv::point(init, [4, self.channels[self.channels.len() - 1]]),
             stages: (0..self.channels.len()).rev().map(|at| level(init, at)).collect(),
             direction: init.normal([1, features], 1.0 / (features as f32).sqrt()),
-            turn: init.zeros([grades, features]),
+            turn: init.zeros([labels, features]),
         }
     }
 }
@@ -123,19 +123,19 @@ impl ResidualGenerator {
         self
     }
 
-    /// Latents `[b, z]` and grades (positions among those trained), to images `[b, 1, s, s]`, mostly in -1..1.
-    pub fn forward(&self, latents: Tensor<2>, grades: &[usize]) -> Tensor<4> {
-        self.conditioned(latents, rows(&self.embedding.val(), grades))
+    /// Latents `[b, z]` and labels (positions among those trained), to images `[b, 1, s, s]`, mostly in -1..1.
+    pub fn forward(&self, latents: Tensor<2>, labels: &[usize]) -> Tensor<4> {
+        self.conditioned(latents, rows(&self.embedding.val(), labels))
     }
 
-    /// One image of a latent `[1, z]` at a place among the grades, which may lie between two.
+    /// One image of a latent `[1, z]` at a place among the labels, which may lie between two.
     pub(crate) fn draw(&self, latent: Tensor<2>, place: f64) -> Tensor<4> {
         self.conditioned(latent, between(&self.embedding.val(), place))
     }
 
-    fn conditioned(&self, latents: Tensor<2>, grades: Tensor<2>) -> Tensor<4> {
+    fn conditioned(&self, latents: Tensor<2>, labels: Tensor<2>) -> Tensor<4> {
         let (batch, side) = (latents.dims()[0] as i32, self.base as i32);
-        let condition = Tensor::cat(vec![latents, grades], 1); // [b, z + e]
+        let condition = Tensor::cat(vec![latents, labels], 1); // [b, z + e]
         let mut x = condition.matmul(self.seed.val()).reshape([batch, -1, side, side]);
         for level in &self.levels {
             if let Some(enter) = &level.enter {
@@ -176,23 +176,23 @@ impl ResidualCritic {
         self
     }
 
-    /// Images `[b, 1, s, s]` and their grades to scores `[b, 1]`.
-    pub fn forward(&self, images: Tensor<4>, grades: &[usize]) -> Tensor<2> {
+    /// Images `[b, 1, s, s]` and their labels to scores `[b, 1]`.
+    pub fn forward(&self, images: Tensor<4>, labels: &[usize]) -> Tensor<2> {
         let mut x = self.bands.forward(haar::forward(images, FACTORS)); // [b, c, s / 2, s / 2]
         for stage in &self.stages {
             x = stage.blocks.iter().fold(x, |x, block| block.forward(x));
             x = stage.leave.iter().fold(x, |x, conv| conv.forward(x));
         }
-        (x.flatten::<2>(1, 3) * self.directions(grades)).sum_dim(1)
+        (x.flatten::<2>(1, 3) * self.directions(labels)).sum_dim(1)
     }
 
-    /// The direction that all grades share, turned by each image's grade, `[b, f]`.
-    fn directions(&self, grades: &[usize]) -> Tensor<2> {
-        self.direction.val() + rows(&self.turn.val(), grades)
+    /// The direction that all labels share, turned by each image's grade, `[b, f]`.
+    fn directions(&self, labels: &[usize]) -> Tensor<2> {
+        self.direction.val() + rows(&self.turn.val(), labels)
     }
 
     /// The gradient of each image's score at the image, `[b, 1, s, s]`, itself differentiable in the parameters.
-    pub fn input_gradient(&self, images: Tensor<4>, grades: &[usize]) -> Tensor<4> {
+    pub fn input_gradient(&self, images: Tensor<4>, labels: &[usize]) -> Tensor<4> {
         let bands = haar::forward(images.clone(), FACTORS);
         let half = [bands.dims()[2], bands.dims()[3]];
         let mut x = self.bands.forward(bands).detach();
@@ -208,7 +208,7 @@ impl ResidualCritic {
             x = stage.leave.iter().fold(x, |x, conv| conv.forward(x).detach());
             stages.push((signs, [height, width]));
         }
-        let mut gradient = self.directions(grades).reshape(x.dims());
+        let mut gradient = self.directions(labels).reshape(x.dims());
         for (stage, (signs, size)) in self.stages.iter().zip(stages).rev() {
             gradient = stage.leave.iter().fold(gradient, |g, conv| conv.transpose(g, size));
             for (block, inside) in stage.blocks.iter().zip(signs).rev() {

@@ -9,6 +9,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{Tensor, TensorData};
 use doppelray_kernels::passes::{self, Change};
+use doppelray_kernels::zeros;
 
 use super::{FITS, OFF_TAPE, dims, slice, tensor};
 
@@ -51,7 +52,7 @@ type Pass = fn(&[Change], usize, &[f32], &mut [f32]) -> Result<(), doppelray_ker
 fn run(pass: Pass, x: FlexTensor, changes: FlexTensor) -> FlexTensor {
     let (x, changes) = (x.to_contiguous(), changes.to_contiguous());
     let changes: Vec<Change> = slice(&changes).chunks_exact(NUMBERS).map(read).collect();
-    let mut out = vec![0.0; slice(&x).len()];
+    let mut out = zeros(slice(&x).len());
     pass(&changes, dims(&x)[3], slice(&x), &mut out).expect(FITS);
     tensor(out, dims(&x))
 }

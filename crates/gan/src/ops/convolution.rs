@@ -15,7 +15,7 @@ use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use doppelray_kernels::{
-    Activation, Conv, Epilogue, Mode, PackedWeights, pack_forward, pack_input_gradient, passes,
+    Activation, Conv, Epilogue, Mode, PackedWeights, pack_forward, pack_input_gradient, passes, zeros,
 };
 use serde::{Deserialize, Serialize};
 
@@ -299,14 +299,14 @@ fn forward(
 
 fn run(conv: &Conv, x: &FlexTensor, weights: &PackedWeights, epilogue: Epilogue<'_>) -> FlexTensor {
     let [rows, cols] = conv.out_size().expect(FITS);
-    let mut y = vec![0.0; conv.lens().expect(FITS)[2]];
+    let mut y = zeros(conv.lens().expect(FITS)[2]);
     doppelray_kernels::forward(conv, slice(x), weights, epilogue, &mut y).expect(FITS);
     tensor(y, [conv.batch, conv.out_channels, rows, cols])
 }
 
 /// The gradient at the input from the one at the output.
 fn run_back(conv: &Conv, dy: &FlexTensor, weights: &PackedWeights) -> FlexTensor {
-    let mut dx = vec![0.0; conv.lens().expect(FITS)[0]];
+    let mut dx = zeros(conv.lens().expect(FITS)[0]);
     doppelray_kernels::input_gradient(conv, slice(dy), weights, &mut dx).expect(FITS);
     tensor(dx, [conv.batch, conv.in_channels, conv.height, conv.width])
 }
@@ -373,7 +373,7 @@ impl Convolutions for Flex {
         let (x, dy) = (x.to_contiguous(), dy.to_contiguous());
         let outputs = dims(&dy)[1];
         let conv = window.conv(dims(&x), [outputs, kernel]);
-        let mut dw = vec![0.0; conv.lens().expect(FITS)[1]];
+        let mut dw = zeros(conv.lens().expect(FITS)[1]);
         doppelray_kernels::weight_gradient(&conv, slice(&x), slice(&dy), window.mode(), &mut dw).expect(FITS);
         tensor(dw, [outputs, conv.in_channels / window.groups, kernel, kernel])
     }

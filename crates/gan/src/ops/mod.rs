@@ -7,16 +7,18 @@
 mod activation;
 mod augmentation;
 mod convolution;
+mod joining;
 mod noise;
 mod normalisation;
 mod resampling;
 
-pub use activation::{glu, leaky_relu, leaky_relu_mask};
+pub use activation::{glu, leaky_relu, leaky_relu_mask, tanh};
 pub use augmentation::augment;
 pub use convolution::{
     Frozen, Precision, Window, convolution, convolution_bias_activation, transposed_convolution,
 };
 pub use doppelray_kernels::Activation;
+pub use joining::join;
 pub use noise::add_noise;
 pub use normalisation::{PixelRule, affine, normalise, pixel_norm};
 pub use resampling::{max_pool, resize, upsample};

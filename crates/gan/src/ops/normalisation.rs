@@ -10,6 +10,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 use doppelray_kernels::passes::{self, Channels, Moments, Normalisation, PixelGradients, PixelNorm};
+use doppelray_kernels::zeros;
 
 use super::{FITS, OFF_TAPE, channels, dims, ours, slice, tensor};
 
@@ -174,7 +175,7 @@ impl Normalisations for Flex {
     ) -> FloatTensor<Self> {
         let (x, gain, bias) = (x.to_contiguous(), gain.to_contiguous(), bias.to_contiguous());
         let rule = Normalisation { sizes: channels(&x), moments: &moments, epsilon, gain: slice(&gain) };
-        let mut y = vec![0.0; slice(&x).len()];
+        let mut y = zeros(slice(&x).len());
         passes::normalise(rule, slice(&x), slice(&bias), &mut y).expect(FITS);
         tensor(y, dims(&x))
     }
@@ -200,7 +201,7 @@ impl Normalisations for Flex {
         let [x, shift, style] = [x, shift, style].map(|t| t.to_contiguous());
         let sizes = channels(&x);
         let style = styled(&style, sizes.channels);
-        let mut y = vec![0.0; slice(&x).len()];
+        let mut y = zeros(slice(&x).len());
         passes::pixel_norm(rest.of(sizes, &shift, &style), slice(&x), &mut y).expect(FITS);
         tensor(y, dims(&x))
     }
@@ -216,7 +217,7 @@ impl Normalisations for Flex {
         let sizes = channels(&x);
         let count = sizes.channels;
         let style = styled(&style, count);
-        let mut dx = vec![0.0; slice(&x).len()];
+        let mut dx = zeros(slice(&x).len());
         let (mut to_shift, [mut gain, mut bias]) =
             (vec![0.0; count], style.each_ref().map(|s| vec![0.0; s.len()]));
         let to = PixelGradients { x: &mut dx, shift: &mut to_shift, gain: &mut gain, bias: &mut bias };
@@ -229,7 +230,7 @@ impl Normalisations for Flex {
     fn affine(x: FloatTensor<Self>, gain: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
         let (x, gain, bias) = (x.to_contiguous(), gain.to_contiguous(), bias.to_contiguous());
         let sizes: Channels = channels(&x);
-        let mut y = vec![0.0; slice(&x).len()];
+        let mut y = zeros(slice(&x).len());
         passes::affine(sizes, slice(&x), [slice(&gain), slice(&bias)], &mut y).expect(FITS);
         tensor(y, dims(&x))
     }

@@ -11,6 +11,7 @@ use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Tensor, TensorData};
 use doppelray_kernels::passes::{self, Planes, blends, pooled};
+use doppelray_kernels::zeros;
 
 use super::{FITS, OFF_TAPE, dims, ours, slice, tensor};
 
@@ -73,7 +74,7 @@ impl Resamplings for Flex {
     fn resized(x: FloatTensor<Self>, size: [usize; 2]) -> FloatTensor<Self> {
         let x = x.to_contiguous();
         let [batch, channels, height, width] = dims(&x);
-        let mut y = vec![0.0; batch * channels * size[0] * size[1]];
+        let mut y = zeros(batch * channels * size[0] * size[1]);
         let planes = planes(dims(&x));
         if size == [2 * height, 2 * width] {
             passes::upsample_bilinear(planes, slice(&x), &mut y).expect(FITS);
@@ -87,7 +88,7 @@ impl Resamplings for Flex {
         let dy = dy.to_contiguous();
         let [batch, channels, rows, cols] = dims(&dy);
         let shape = [batch, channels, from[0], from[1]];
-        let mut dx = vec![0.0; shape.iter().product()];
+        let mut dx = zeros(shape.iter().product());
         if [rows, cols] == from.map(|size| 2 * size) {
             passes::upsample_bilinear_gradient(planes(shape), slice(&dy), &mut dx).expect(FITS);
         } else {
@@ -100,14 +101,14 @@ impl Resamplings for Flex {
         let x = x.to_contiguous();
         let [batch, channels, height, width] = dims(&x);
         let shape = [batch, channels, pooled(height), pooled(width)];
-        let mut y = vec![0.0; shape.iter().product()];
+        let mut y = zeros(shape.iter().product());
         passes::max_pool(planes(dims(&x)), slice(&x), &mut y).expect(FITS);
         tensor(y, shape)
     }
 
     fn pooled_gradient(x: FloatTensor<Self>, dy: FloatTensor<Self>) -> FloatTensor<Self> {
         let (x, dy) = (x.to_contiguous(), dy.to_contiguous());
-        let mut dx = vec![0.0; slice(&x).len()];
+        let mut dx = zeros(slice(&x).len());
         passes::max_pool_gradient(planes(dims(&x)), slice(&x), slice(&dy), &mut dx).expect(FITS);
         tensor(dx, dims(&x))
     }

@@ -74,7 +74,7 @@ pub fn train(
         let course = step as f64 / schooling.steps as f64;
         let rate = schooling.rate * 0.5 * (1.0 + (std::f64::consts::PI * course).cos());
         let config = AdamConfig { rate: rate.max(1e-7) as f32, beta_1: 0.9, beta_2: 0.999 };
-        network = adam.step(config, network, &gradients);
+        network = adam.step(config, network, gradients);
         step += 1;
         listener(Event::Advance(1));
         if step.is_multiple_of(schooling.check) || step == schooling.steps {

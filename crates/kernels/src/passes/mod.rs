@@ -4,17 +4,20 @@ mod activation;
 mod adam;
 mod augment;
 mod glu;
+mod join;
 mod noise;
 mod normalise;
 mod pixel;
 mod pool;
 mod resize;
+mod tanh;
 mod upsample;
 
 pub use activation::{activation_gradient_sums, leaky_relu, leaky_relu_gradient};
 pub use adam::{AdamRule, AdamState, adam_step, follow};
 pub use augment::{Change, augment, augment_gradient};
 pub use glu::{glu, glu_gradient};
+pub use join::{join, part};
 pub use noise::{add_noise, noise_gradient};
 pub use normalise::{
     Channels, Gradients, Moments, Normalisation, affine, affine_gradient, moments, normalise,
@@ -23,6 +26,7 @@ pub use normalise::{
 pub use pixel::{PixelGradients, PixelNorm, pixel_norm, pixel_norm_gradient};
 pub use pool::{max_pool, max_pool_gradient, pooled};
 pub use resize::{Blend, blends, resize_bilinear, resize_bilinear_gradient};
+pub use tanh::{tanh, tanh_gradient};
 pub use upsample::{Planes, upsample_bilinear, upsample_bilinear_gradient};
 
 use crate::level::Level;

@@ -42,11 +42,11 @@ impl CriticsConfig {
         broken(&rules)
     }
 
-    /// Critics of images of `grades` grades.
-    pub fn init(&self, init: &mut Init, grades: usize) -> Critics {
+    /// Critics of images of `labels` labels.
+    pub fn init(&self, init: &mut Init, labels: usize) -> Critics {
         let inputs = self.mixed.iter().chain(&[4]);
         let widths = self.features.iter().chain([&self.bands]);
-        let critics = inputs.zip(widths).map(|(i, w)| LevelCritic::new(init, *i, w, grades)).collect();
+        let critics = inputs.zip(widths).map(|(i, w)| LevelCritic::new(init, *i, w, labels)).collect();
         let mut critics = Critics { critics };
         (0..SETTLING).for_each(|_| critics = critics.clone().turned());
         critics
@@ -63,10 +63,10 @@ pub struct Critics {
 const SETTLING: usize = 15;
 
 impl Critics {
-    /// Maps of each level, `[b, c, h, w]`, and the grades, to scores of each level's positions, `[b, 1, h', w']`.
-    pub fn forward(&self, levels: &[Tensor<4>], grades: &[usize], precision: Precision) -> Vec<Tensor<4>> {
+    /// Maps of each level, `[b, c, h, w]`, and the labels, to scores of each level's positions, `[b, 1, h', w']`.
+    pub fn forward(&self, levels: &[Tensor<4>], labels: &[usize], precision: Precision) -> Vec<Tensor<4>> {
         let of =
-            |(critic, x): (&LevelCritic, &Tensor<4>)| critic.score(critic.look(x.clone(), precision), grades);
+            |(critic, x): (&LevelCritic, &Tensor<4>)| critic.score(critic.look(x.clone(), precision), labels);
         self.critics.iter().zip(levels).map(of).collect()
     }
 
@@ -74,12 +74,12 @@ impl Critics {
     pub fn forward_twice(
         &self,
         levels: &[Tensor<4>],
-        grades: [&[usize]; 2],
+        labels: [&[usize]; 2],
         precision: Precision,
     ) -> [Vec<Tensor<4>>; 2] {
         let of = |(critic, x): (&LevelCritic, &Tensor<4>)| {
             let looked = critic.look(x.clone(), precision);
-            (critic.score(looked.clone(), grades[0]), critic.score(looked, grades[1]))
+            (critic.score(looked.clone(), labels[0]), critic.score(looked, labels[1]))
         };
         let (one, other) = self.critics.iter().zip(levels).map(of).unzip();
         [one, other]
@@ -112,7 +112,7 @@ struct LevelCritic {
 pub(crate) const GROUP: usize = 4;
 
 impl LevelCritic {
-    fn new(init: &mut Init, inputs: usize, widths: &[usize], grades: usize) -> Self {
+    fn new(init: &mut Init, inputs: usize, widths: &[usize], labels: usize) -> Self {
         let last = *widths.last().expect("settings were checked");
         let pairs = std::iter::once(&inputs).chain(widths).zip(widths);
         Self {
@@ -121,14 +121,14 @@ impl LevelCritic {
             head_bias: init.zeros([last]),
             score: Spectral::new(init, [1, last, 1, 1]),
             score_bias: init.zeros([1]),
-            grades: Spectral::new(init, [grades, last, 1, 1]),
+            grades: Spectral::new(init, [labels, last, 1, 1]),
         }
     }
 
     /// `[b, c, h, w]` to `[b, c', h', w']`, before the grade is known.
     fn look(&self, x: Tensor<4>, precision: Precision) -> Tensor<4> {
         let x = self.halvings.iter().fold(x, |x, halving| halving.forward(x, precision));
-        let x = Tensor::cat(vec![x.clone(), deviation(x)], 1); // [b, c + 1, h', w']
+        let x = ops::join(x.clone(), deviation(x)); // [b, c + 1, h', w']
         let same = Window::new(1, 1).precision(precision);
         ops::convolution_bias_activation(
             x,
@@ -139,12 +139,12 @@ impl LevelCritic {
         )
     }
 
-    /// What was looked at, `[b, c', h', w']`, as images of these grades: `[b, 1, h', w']`.
-    fn score(&self, x: Tensor<4>, grades: &[usize]) -> Tensor<4> {
+    /// What was looked at, `[b, c', h', w']`, as images of these labels: `[b, 1, h', w']`.
+    fn score(&self, x: Tensor<4>, labels: &[usize]) -> Tensor<4> {
         let [batch, channels, _, _] = x.dims();
         let table: Tensor<2> = self.grades.normal().flatten::<2>(1, 3);
         let shared: Tensor<2> = self.score.normal().flatten::<2>(1, 3); // [1, c]
-        let direction = (rows(&table, grades) + shared).reshape([batch, channels, 1, 1]);
+        let direction = (rows(&table, labels) + shared).reshape([batch, channels, 1, 1]);
         (x * direction).sum_dim(1) + self.score_bias.val().reshape([1, 1, 1, 1])
     }
 }

@@ -9,14 +9,14 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::activation::{sigmoid, tanh};
+use burn::tensor::activation::sigmoid;
 use serde::{Deserialize, Serialize};
 
 use crate::networks::fast::pooling::{POOLED, pooled};
 use crate::networks::generator::{between, rows};
 use crate::networks::{SLOPE, haar};
 use crate::ops::{
-    self, Activation, Frozen, Precision, Window, convolution, convolution_bias_activation, leaky_relu,
+    self, Activation, Frozen, Precision, Window, convolution, convolution_bias_activation, leaky_relu, tanh,
 };
 use crate::parameters::{Init, replace, values};
 use crate::settings::{broken, widths_fit};
@@ -82,8 +82,8 @@ impl FastConfig {
         broken(&rules)
     }
 
-    /// A generator of `size` x `size` images for `grades` grades.
-    pub fn init(&self, init: &mut Init, grades: usize, size: usize) -> FastGenerator {
+    /// A generator of `size` x `size` images for `labels` labels.
+    pub fn init(&self, init: &mut Init, labels: usize, size: usize) -> FastGenerator {
         let condition = self.latent + self.embedding;
         let base = size >> self.channels.len();
         let (first, last) = (self.channels[0], self.channels[self.channels.len() - 1]);
@@ -91,7 +91,7 @@ impl FastConfig {
         // Details of a knee are a fifth of its broad shape.
         let weight = init.normal_rows([4, last, 3, 3], |band| deviation * if band == 0 { 1.0 } else { 0.2 });
         FastGenerator {
-            embedding: init.normal([grades, self.embedding], 0.3),
+            embedding: init.normal([labels, self.embedding], 0.3),
             seed: init.normal([condition, 2 * first * base * base], 1.0 / (condition as f32).sqrt()),
             first: Norm::new(init, 2 * first, condition),
             blocks: (1..self.channels.len()).map(|level| self.block(init, level, condition)).collect(),
@@ -141,26 +141,26 @@ impl FastGenerator {
         [latent, noise]
     }
 
-    /// Latents `[b, z]`, noise `[b, n]` and grades (positions among those trained), to images `[b, 1, s, s]` in -1..1.
+    /// Latents `[b, z]`, noise `[b, n]` and labels (positions among those trained), to images `[b, 1, s, s]` in -1..1.
     pub fn forward(
         &self,
         latents: Tensor<2>,
         noise: Tensor<2>,
-        grades: &[usize],
+        labels: &[usize],
         statistics: &mut Statistics,
     ) -> Tensor<4> {
-        self.conditioned(latents, noise, rows(&self.embedding.val(), grades), statistics)
+        self.conditioned(latents, noise, rows(&self.embedding.val(), labels), statistics)
     }
 
     fn conditioned(
         &self,
         latents: Tensor<2>,
         noise: Tensor<2>,
-        grades: Tensor<2>,
+        labels: Tensor<2>,
         statistics: &mut Statistics,
     ) -> Tensor<4> {
         let (batch, side) = (latents.dims()[0] as i32, self.base as i32);
-        let condition = Tensor::cat(vec![latents, grades], 1); // [b, z + e]
+        let condition = Tensor::cat(vec![latents, labels], 1); // [b, z + e]
         let x = condition.clone().matmul(self.seed.val()).reshape([batch, -1, side, side]);
         let mut pass = Pass { condition, noise, drawn: 0, statistics, window: self.window };
         let mut levels = vec![ops::glu(self.first.forward(x, &mut pass))]; // [b, c0, base, base]
@@ -182,7 +182,7 @@ impl FastGenerator {
         tanh(haar::inverse(bands))
     }
 
-    /// One image of a latent `[1, z]` and noise `[1, n]` at a place among the grades, which may lie between two, by the
+    /// One image of a latent `[1, z]` and noise `[1, n]` at a place among the labels, which may lie between two, by the
     /// kept statistics.
     pub(crate) fn draw(&self, latent: Tensor<2>, noise: Tensor<2>, place: f64) -> Tensor<4> {
         let grade = between(&self.embedding.val(), place);
