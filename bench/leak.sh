@@ -1,6 +1,7 @@
 #!/bin/sh
-# Nothing grows: trains `tiny` for 10,000 steps (or the first argument) and compares the peak memory after a tenth of them
-# with that at the end. Fails where the end is more than a twentieth higher.
+# Nothing grows: trains for 10,000 steps (or the first argument) and compares the peak memory after a tenth of them with that at
+# the end: `tiny`, and a small `fast` by a tenth as many steps, also with its generator at rest and with its steps in two parts.
+# Fails where the end is more than a twentieth higher.
 set -eu
 cd "$(dirname "$0")/.."
 steps=${1:-10000}
@@ -9,12 +10,21 @@ ours=${CARGO_TARGET_DIR:-target}/release/doppelray
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$ours" phantom --out "$work/knees" --count 200 --size 64 --bits 8 --quiet
-kimg=$(python3 -c "print($steps * 8 / 1000)")
-"$ours" train "$work/knees" --out "$work/run" --preset tiny --quiet --set "kimg=$kimg" --set "tick_kimg=$(python3 -c "print($kimg / 10)")"
-python3 - "$work/run/log.jsonl" << 'END'
+run() {
+    name=$1 preset=$2 steps=$3
+    shift 3
+    kimg=$(python3 -c "print($steps * 8 / 1000)")
+    "$ours" train "$work/knees" --out "$work/$name" --preset "$preset" --quiet --set batch=8 --set "kimg=$kimg" \
+        --set "tick_kimg=$(python3 -c "print($kimg / 10)")" --set snapshot_ticks=100 "$@"
+    python3 - "$name" "$work/$name/log.jsonl" << 'END'
 import json, sys
-ticks = [json.loads(line) for line in open(sys.argv[1])]
+ticks = [json.loads(line) for line in open(sys.argv[2])]
 first, last = ticks[0], ticks[-1]
-print(f"peak {first['memory_mib']} MiB after {first['step']} steps, {last['memory_mib']} MiB after {last['step']}")
+print(f"{sys.argv[1]}: peak {first['memory_mib']} MiB after {first['step']} steps, {last['memory_mib']} MiB after {last['step']}")
 sys.exit(last["memory_mib"] > 1.05 * first["memory_mib"] + 1)
 END
+}
+run tiny tiny "$steps"
+run fast fast $((steps / 10)) --set size=64
+run resting fast $((steps / 10)) --set size=64 --set "rest_steps=$steps"
+run parts fast $((steps / 10)) --set size=64 --set passes=2
