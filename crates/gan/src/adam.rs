@@ -1,5 +1,7 @@
 //! Adam (Kingma and Ba 2015) in one pass over plain values, with a state that a checkpoint can hold by name.
 
+use std::collections::btree_map::Entry;
+
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 use doppelray_kernels::passes::{self, AdamRule, AdamState};
@@ -119,6 +121,20 @@ pub(crate) fn slopes(module: &impl Module, gradients: Gradients) -> Parameters {
     let mut collect = Collect(Path::default(), gradients, Parameters::new());
     module.visit(&mut collect);
     collect.2
+}
+
+/// Adds the slopes of another term of a loss, whose tape need not be there at the same time.
+pub(crate) fn add(slopes: &mut Parameters, more: Parameters) {
+    for (name, array) in more {
+        match slopes.entry(name) {
+            Entry::Occupied(mut found) => {
+                found.get_mut().values.iter_mut().zip(array.values).for_each(|(sum, value)| *sum += value);
+            }
+            Entry::Vacant(place) => {
+                place.insert(array);
+            }
+        }
+    }
 }
 
 struct Step<'a> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::module::Module;
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use doppelray_measures::rng::{Purpose, stream};
 
 use super::{Game, Losses, Share, latents};
@@ -42,8 +42,8 @@ pub(crate) trait Rules: Clone {
     fn draw(generator: &Self::Generator, latents: Tensor<2>, labels: &[usize]) -> Tensor<4>;
     /// Scores of images, `[b, 1]`.
     fn score(critic: &Self::Critic, images: Tensor<4>, labels: &[usize]) -> Tensor<2>;
-    /// What the critic found, and the gradients of its loss. `shares` are uniform, one for each image.
-    fn critic_losses(&self, critic: &Self::Critic, pair: Pair, shares: Vec<f32>) -> (Losses, Gradients);
+    /// What the critic found, and the slopes of its loss. `shares` are uniform, one for each image.
+    fn critic_losses(&self, critic: &Self::Critic, pair: Pair, shares: Vec<f32>) -> (Losses, Parameters);
     /// The generator's loss of the scores of its fakes and of the real images beside them.
     fn generator_loss(&self, fake: Tensor<2>, real: impl FnOnce() -> Tensor<2>) -> Tensor<1>;
 }
@@ -84,9 +84,7 @@ impl<R: Rules> Play<R> {
             let fake = R::draw(&generator, latents, &labels);
             let fake = Tensor::from_data(TensorData::new(values(fake.clone()), fake.dims()), &self.device);
             let pair = Pair { real: images, fake, labels: &labels };
-            let (losses, gradients) =
-                self.rules.critic_losses(&self.critic, pair, shares[part.clone()].to_vec());
-            (losses, slopes(&self.critic, gradients))
+            self.rules.critic_losses(&self.critic, pair, shares[part.clone()].to_vec())
         };
         let (losses, found) = self.share.own(settings.batch).iter().map(part).unzip();
         let pace = (self.rules.adam(), &EVEN);

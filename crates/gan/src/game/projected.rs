@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use super::moments::{self, Moments};
 use super::{Game, Losses, Share, latents, rows, scalar};
-use crate::adam::{Adam, AdamConfig, EVEN, follow, slopes};
+use crate::adam::{Adam, AdamConfig, EVEN, add, follow, slopes};
 use crate::data::{Batch, Data};
 use crate::error::Result;
 use crate::networks::fast::critics::{Critics, CriticsConfig, GROUP};
 use crate::networks::fast::generator::{FastConfig, FastGenerator, Statistics};
-use crate::networks::fast::projector::{Projector, channel_moments};
+use crate::networks::fast::projector::{ChannelMoments, Projector};
 use crate::networks::haar;
 use crate::ops::{Precision, augment};
 use crate::own;
@@ -74,8 +74,9 @@ const ADAPTATION_KIMG: f64 = 500.0;
 const SIGNS: &str = "signs";
 /// Levels of a frozen network's features.
 const LEVELS: usize = 4;
-/// Real images on which features are standardised.
+/// Real images on which features are standardised, and how many of them are looked at together: no more than a small step's.
 const STANDARD: usize = 64;
+const TOGETHER: usize = 8;
 /// Real images that their moments are taken of.
 const REAL: usize = 1536;
 /// How often one of few images may be among them, augmented each time.
@@ -158,10 +159,17 @@ impl Play {
             config.generator.init(&mut weights, labels, settings.size).computing(settings.precision);
         let critics = config.critics.init(&mut init(Purpose::CriticWeights), labels);
         let real = data.some(settings, STANDARD, &device);
-        let pyramid = features.pyramid(real.clone(), Precision::F32);
-        let projector = Projector::standardised(settings.seed, &config.critics.mixed, &pyramid, &device);
+        let mut levels: [ChannelMoments; LEVELS] = Default::default();
+        let mut bands = ChannelMoments::default();
+        for first in (0..STANDARD).step_by(TOGETHER) {
+            let real = real.clone().slice(first..first + TOGETHER);
+            let pyramid = features.pyramid(real.clone(), Precision::F32);
+            levels.iter_mut().zip(pyramid).for_each(|(level, x)| level.add(x));
+            bands.add(haar::forward(real, [1.0; 4]));
+        }
+        let projector = Projector::standardised(settings.seed, &config.critics.mixed, &levels, &device);
         let average = collect(&generator);
-        let (_, deviations) = channel_moments(haar::forward(real, [1.0; 4]));
+        let deviations = bands.deviations();
         let bands = [0, 1, 2, 3].map(|band| 1.0 / deviations[band].max(0.02));
         let (settings, config, adams) = (settings.clone(), config.clone(), Default::default());
         let (moments, changed) = (None, if config.augment.target > 0.0 { 0.0 } else { 1.0 });
@@ -244,26 +252,28 @@ impl Play {
         }
     }
 
-    /// The critics' losses on what they saw of real and fake images, and the gradients.
-    fn critics_losses(&self, part: &Part, seen: [&[Tensor<4>]; 2]) -> (Losses, Parameters) {
+    /// The critics' losses on what they saw of real and fake images, and the slopes: of one after the other, so that there is the
+    /// tape of one at a time.
+    fn critics_losses(&self, part: &Part, [real, fake]: [&[Tensor<4>]; 2]) -> (Losses, Parameters) {
         let (precision, mismatch) = (self.settings.precision, self.config.mismatch as f32);
-        let [real, fake] = seen;
         let labels = &part.batch.labels;
+        let level = |scores: &[Tensor<4>]| scalar(&mean(scores)) / scores.len() as f64;
         let fake = self.critics.forward(fake, labels, precision);
+        let (of_fake, loss) = (level(&fake), hinge(&fake, -1.0));
+        drop(fake);
+        let mut lost = scalar(&loss);
+        let mut found = slopes(&self.critics, loss.backward());
         let [real, wrong] = self.critics.forward_twice(real, [labels, &part.wrong], precision);
-        let loss = hinge(&real, 1.0) + hinge(&fake, -1.0);
         let loss = if mismatch > 0.0 && self.settings.grades.len() > 1 {
-            loss + hinge(&wrong, -1.0) * mismatch
+            hinge(&real, 1.0) + hinge(&wrong, -1.0) * mismatch
         } else {
-            loss
+            hinge(&real, 1.0)
         };
-        let losses = vec![
-            (SIGNS, signs(&real)),
-            ("critics", scalar(&loss)),
-            ("real", scalar(&mean(&real)) / real.len() as f64),
-            ("fake", scalar(&mean(&fake)) / fake.len() as f64),
-        ];
-        (losses, slopes(&self.critics, loss.backward()))
+        lost += scalar(&loss);
+        let losses =
+            vec![(SIGNS, signs(&real)), ("critics", lost), ("real", level(&real)), ("fake", of_fake)];
+        add(&mut found, slopes(&self.critics, loss.backward()));
+        (losses, found)
     }
 
     fn generator_losses(

@@ -1,15 +1,15 @@
 //! R3GAN's game (Huang et al. 2024): the critic tells each real image from the fake beside it, and its input gradient
 //! is kept small at both.
 
+use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use burn::tensor::{Gradients, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::duel::{Pair, Rules};
 use super::{Losses, scalar};
-use crate::adam::AdamConfig;
+use crate::adam::{AdamConfig, add, slopes};
 use crate::networks::residual::{ResidualConfig, ResidualCritic, ResidualGenerator};
-use crate::parameters::Init;
+use crate::parameters::{Init, Parameters};
 use crate::settings::{Settings, broken};
 
 /// Settings of the game.
@@ -77,20 +77,20 @@ impl Rules for Config {
         critic.forward(images, labels)
     }
 
-    /// `softplus(fake - real) + gamma / 2 (R1 + R2)`.
-    fn critic_losses(&self, critic: &ResidualCritic, pair: Pair, _: Vec<f32>) -> (Losses, Gradients) {
+    /// `softplus(fake - real) + gamma / 2 (R1 + R2)`, term by term, so that there is the tape of one at a time.
+    fn critic_losses(&self, critic: &ResidualCritic, pair: Pair, _: Vec<f32>) -> (Losses, Parameters) {
         let Pair { real, fake, labels } = pair;
         let score = |images: &Tensor<4>| critic.forward(images.clone(), labels);
         let margin = score(&real) - score(&fake);
         let pairing = softplus(-margin.clone()).mean();
-        let [at_real, at_fake] = [real, fake].map(|images| penalty(critic, images, labels));
-        let losses = vec![
-            ("critic", scalar(&pairing)),
-            ("margin", scalar(&margin.mean())),
-            ("r1", scalar(&at_real)),
-            ("r2", scalar(&at_fake)),
-        ];
-        (losses, (pairing + (at_real + at_fake) * (0.5 * self.gamma)).backward())
+        let mut losses = vec![("critic", scalar(&pairing)), ("margin", scalar(&margin.mean()))];
+        let mut found = slopes(critic, pairing.backward());
+        for (name, images) in [("r1", real), ("r2", fake)] {
+            let at = penalty(critic, images, labels);
+            losses.push((name, scalar(&at)));
+            add(&mut found, slopes(critic, (at * (0.5 * self.gamma)).backward()));
+        }
+        (losses, found)
     }
 
     fn generator_loss(&self, fake: Tensor<2>, real: impl FnOnce() -> Tensor<2>) -> Tensor<1> {

@@ -3,15 +3,15 @@
 //! Losses are means over the batch; the penalty keeps the critic's gradient at points between real and fake at
 //! length 1.
 
-use burn::tensor::{Gradients, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::duel::{Pair, Rules};
 use super::{Losses, scalar};
-use crate::adam::AdamConfig;
+use crate::adam::{AdamConfig, slopes};
 use crate::networks::critic::{Critic, CriticConfig};
 use crate::networks::generator::{Generator, GeneratorConfig};
-use crate::parameters::Init;
+use crate::parameters::{Init, Parameters};
 use crate::settings::{Settings, broken, widths_fit};
 
 /// Settings of the game.
@@ -77,7 +77,7 @@ impl Rules for Config {
     }
 
     /// The loss is `fake - real + weight * penalty`.
-    fn critic_losses(&self, critic: &Critic, pair: Pair, shares: Vec<f32>) -> (Losses, Gradients) {
+    fn critic_losses(&self, critic: &Critic, pair: Pair, shares: Vec<f32>) -> (Losses, Parameters) {
         let Pair { real, fake, labels } = pair;
         let shares = TensorData::new(shares, [labels.len(), 1, 1, 1]);
         let shares = Tensor::from_data(shares, &real.device());
@@ -86,7 +86,7 @@ impl Rules for Config {
         let distance = scores(real) - scores(fake);
         let penalty = penalty(critic, point, labels);
         let losses = vec![("distance", scalar(&distance)), ("penalty", scalar(&penalty))];
-        (losses, (penalty * self.penalty - distance).backward())
+        (losses, slopes(critic, (penalty * self.penalty - distance).backward()))
     }
 
     fn generator_loss(&self, fake: Tensor<2>, _: impl FnOnce() -> Tensor<2>) -> Tensor<1> {

@@ -11,6 +11,7 @@ mod joining;
 mod noise;
 mod normalisation;
 mod resampling;
+mod sum;
 
 pub use activation::{glu, leaky_relu, leaky_relu_mask, tanh};
 pub use augmentation::augment;
@@ -22,6 +23,7 @@ pub use joining::join;
 pub use noise::add_noise;
 pub use normalisation::{PixelRule, affine, normalise, pixel_norm};
 pub use resampling::{max_pool, resize, upsample};
+pub use sum::scaled_sum;
 
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{DType, Shape, Tensor, TensorData};

@@ -10,6 +10,7 @@ mod normalise;
 mod pixel;
 mod pool;
 mod resize;
+mod sum;
 mod tanh;
 mod upsample;
 
@@ -26,6 +27,7 @@ pub use normalise::{
 pub use pixel::{PixelGradients, PixelNorm, pixel_norm, pixel_norm_gradient};
 pub use pool::{max_pool, max_pool_gradient, pooled};
 pub use resize::{Blend, blends, resize_bilinear, resize_bilinear_gradient};
+pub use sum::{scale, scaled_sum};
 pub use tanh::{tanh, tanh_gradient};
 pub use upsample::{Planes, upsample_bilinear, upsample_bilinear_gradient};
 
