@@ -19,7 +19,7 @@ pub struct Pair<'a> {
     pub real: Tensor<4>,
     /// Fakes, off the tape.
     pub fake: Tensor<4>,
-    /// The grade of each real image and of the fake beside it.
+    /// The label of each real image and of the fake beside it.
     pub labels: &'a [usize],
 }
 

@@ -53,13 +53,13 @@ impl Critic {
         self
     }
 
-    /// Images `[b, 1, s, s]` and their labels to scores `[b, 1]`: a projection onto the grade's own direction.
+    /// Images `[b, 1, s, s]` and their labels to scores `[b, 1]`: a projection onto the label's own direction.
     pub fn forward(&self, images: Tensor<4>, labels: &[usize]) -> Tensor<2> {
         let features = self.convs.iter().fold(images, |x, conv| conv.leaky(x));
         (features.flatten::<2>(1, 3) * self.directions(labels)).sum_dim(1) + rows(&self.offset.val(), labels)
     }
 
-    /// The direction that all labels share, turned by each image's grade, `[b, f]` (Miyato and Koyama 2018).
+    /// The direction that all labels share, turned by each image's label, `[b, f]` (Miyato and Koyama 2018).
     fn directions(&self, labels: &[usize]) -> Tensor<2> {
         self.direction.val() + rows(&self.turn.val(), labels)
     }

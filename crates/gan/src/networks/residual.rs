@@ -186,7 +186,7 @@ impl ResidualCritic {
         (x.flatten::<2>(1, 3) * self.directions(labels)).sum_dim(1)
     }
 
-    /// The direction that all labels share, turned by each image's grade, `[b, f]`.
+    /// The direction that all labels share, turned by each image's label, `[b, f]`.
     fn directions(&self, labels: &[usize]) -> Tensor<2> {
         self.direction.val() + rows(&self.turn.val(), labels)
     }
