@@ -9,11 +9,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 const ARENA_RESERVE: libmimalloc_sys::mi_option_t = 23;
 
-/// Tells the allocator to give nothing back while the program runs, and to take address space by 8 GiB.
+/// Tells the allocator to give nothing back while the program runs, and to take address space by 8 GiB, unless mimalloc's own
+/// environment variables (`MIMALLOC_PURGE_DELAY`, `MIMALLOC_ARENA_RESERVE`) say otherwise.
 pub(crate) fn keep() {
     for (option, value) in [(PURGE_DELAY, -1), (ARENA_RESERVE, 8 << 20)] {
         // SAFETY: sets a number in mimalloc's own table of options, which holds both.
-        unsafe { libmimalloc_sys::mi_option_set(option, value as c_long) };
+        unsafe { libmimalloc_sys::mi_option_set_default(option, value as c_long) };
     }
 }
 

@@ -6,9 +6,15 @@ use crate::depthwise;
 use crate::finish::{at_most, leaky_relu};
 use crate::gather::Source;
 use crate::level::Mode;
+use crate::memory::zeros;
+use crate::passes::{Planes, upsample_bilinear, upsample_bilinear_gradient};
 use crate::product::{Layout, product};
+use crate::scratch;
 use crate::weights::{Direction, MadeFor, NONE, PackedWeights, Pairs, Way};
 use crate::winograd;
+
+/// Values of a large map that are there at a time, about, on the way back to the small one.
+const LARGE: usize = 2 << 20;
 
 /// A 2-D convolution: `x [batch, in_channels, height, width]`, weights
 /// `[out_channels, in_channels / groups, kernel]`, `y [batch, out_channels, out_height, out_width]`, where an
@@ -33,6 +39,10 @@ pub struct Conv {
     pub padding: [usize; 2],
     /// Groups of channels that do not mix.
     pub groups: usize,
+    /// Whether `x` is half as high and wide and is upsampled by two first, bilinearly, as
+    /// [`upsample_bilinear`](crate::passes::upsample_bilinear) does: height, width and padding are then those of the large map, of
+    /// which no more is in memory than is worked on.
+    pub upsampled: bool,
 }
 
 /// What is wrong with the shapes of a call.
@@ -57,6 +67,9 @@ pub enum ShapeError {
         /// Size of the padded image along it.
         size: usize,
     },
+    /// A map of odd size is no upsampled one.
+    #[error("a map of {0:?} is none that was upsampled by two")]
+    Odd([usize; 2]),
     /// A tensor would hold more elements than memory can address.
     #[error("the tensors of {0:?} are too large")]
     TooLarge(Box<Conv>),
@@ -149,7 +162,13 @@ impl Conv {
             stride: [1; 2],
             padding: [kernel / 2; 2],
             groups: 1,
+            upsampled: false,
         }
+    }
+
+    /// Height and width of `x`.
+    pub fn in_size(&self) -> [usize; 2] {
+        [self.height, self.width].map(|size| if self.upsampled { size / 2 } else { size })
     }
 
     /// Height and width of `y`.
@@ -180,7 +199,9 @@ impl Conv {
             fits.map(|bytes| bytes / 4).ok_or_else(|| ShapeError::TooLarge(Box::new(*self)))
         };
         // One image at least, so that an empty batch is no way around the check.
-        let x = len([self.batch.max(1), self.in_channels, self.height, self.width])?;
+        let [height, width] = self.in_size();
+        len([self.batch.max(1), self.in_channels, self.height, self.width])?;
+        let x = len([self.batch.max(1), self.in_channels, height, width])?;
         let w = len([self.out_channels, self.in_channels / self.groups, self.kernel[0], self.kernel[1]])?;
         let y = len([self.batch.max(1), self.out_channels, rows, cols])?;
         Ok(if self.batch == 0 { [0, w, 0] } else { [x, w, y] })
@@ -213,6 +234,9 @@ impl Conv {
                 return Err(ShapeError::Groups { groups: self.groups, channels });
             }
         }
+        if self.upsampled && [self.height, self.width].iter().any(|size| size % 2 != 0) {
+            return Err(ShapeError::Odd([self.height, self.width]));
+        }
         Ok(())
     }
 
@@ -225,6 +249,25 @@ impl Conv {
 
     pub(crate) fn made_for(&self, direction: Direction) -> MadeFor {
         MadeFor { direction, kernel: self.kernel, stride: self.stride, padding: self.padding }
+    }
+
+    /// What is read.
+    pub(crate) fn source(&self) -> Source {
+        let Conv { in_channels, height, width, stride, upsampled, .. } = *self;
+        Source { channels: in_channels, height, width, step: stride, upsampled }
+    }
+
+    /// The planes of `x`, where it is upsampled.
+    fn small_planes(&self) -> Planes {
+        let [height, width] = self.in_size();
+        Planes { count: self.batch * self.in_channels, height, width }
+    }
+
+    /// The convolution of the large map, and that map, for ways that take no other.
+    pub(crate) fn upsampling(&self, x: &[f32]) -> Result<(Conv, Vec<f32>), ShapeError> {
+        let mut large = zeros(4 * x.len());
+        upsample_bilinear(self.small_planes(), x, &mut large)?;
+        Ok((Conv { upsampled: false, ..*self }, large))
     }
 
     fn inputs(&self) -> usize {
@@ -370,13 +413,15 @@ pub fn forward(
     if let Some(bias) = epilogue.bias {
         check_len("bias", bias.len(), conv.out_channels)?;
     }
+    let layout = Layout { images: conv.batch, source: conv.source(), size: conv.out_size()?, step: [1, 1] };
+    if conv.upsampled && !layout.is_set_out(weights) {
+        let (conv, x) = conv.upsampling(x)?;
+        return forward(&conv, &x, weights, epilogue, y);
+    }
     if weights.way == Way::Planes {
         depthwise::forward(conv, x, weights.planes(), epilogue, y);
         return Ok(());
     }
-    let source =
-        Source { channels: conv.in_channels, height: conv.height, width: conv.width, step: conv.stride };
-    let layout = Layout { images: conv.batch, source, size: conv.out_size()?, step: [1, 1] };
     product(layout, weights, x, epilogue, y);
     Ok(())
 }
@@ -395,15 +440,39 @@ pub fn input_gradient(
     check_len("dy", dy.len(), y_len)?;
     check_len("dx", dx.len(), x_len)?;
     conv.check_weights(weights, Direction::InputGradient)?;
+    if conv.upsampled {
+        return upsampled_input_gradient(conv, dy, weights, dx);
+    }
     if weights.way == Way::Planes {
         depthwise::input_gradient(conv, dy, weights.planes(), dx);
         return Ok(());
     }
     let [height, width] = conv.out_size()?;
-    let source = Source { channels: conv.out_channels, height, width, step: [1, 1] };
+    let source = Source { channels: conv.out_channels, height, width, step: [1, 1], upsampled: false };
     let layout = Layout { images: conv.batch, source, size: [conv.height, conv.width], step: conv.stride };
     product(layout, weights, dy, Epilogue::default(), dx);
     Ok(())
+}
+
+/// [`input_gradient`] of a convolution that upsamples: some images at a time, so that the large map stays in the caches.
+fn upsampled_input_gradient(
+    conv: &Conv,
+    dy: &[f32],
+    weights: &PackedWeights,
+    dx: &mut [f32],
+) -> Result<(), ShapeError> {
+    let image = conv.in_channels * conv.height * conv.width;
+    let batch = (LARGE / image).clamp(1, conv.batch.max(1));
+    let [_, _, out] = Conv { batch: 1, ..*conv }.lens()?;
+    scratch::with_partials(batch * image, |large| {
+        for (dy, dx) in dy.chunks(batch * out).zip(dx.chunks_mut(batch * image / 4)) {
+            let part = Conv { batch: dy.len() / out, ..*conv };
+            let large = &mut large[..part.batch * image];
+            input_gradient(&Conv { upsampled: false, ..part }, dy, weights, large)?;
+            upsample_bilinear_gradient(part.small_planes(), large, dx)?;
+        }
+        Ok(())
+    })
 }
 
 /// [`forward`] with weights packed for this call alone, in `f32` at the machine's best level.

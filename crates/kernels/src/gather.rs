@@ -57,6 +57,8 @@ pub(crate) struct Source {
     pub(crate) height: usize,
     pub(crate) width: usize,
     pub(crate) step: [usize; 2],
+    /// Whether the tensor is half as high and wide, and is upsampled as it is set out. Such a one is set out always.
+    pub(crate) upsampled: bool,
 }
 
 impl Source {

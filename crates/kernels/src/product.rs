@@ -36,6 +36,13 @@ pub(crate) struct Layout {
     pub(crate) step: [usize; 2],
 }
 
+impl Layout {
+    /// Whether a product with these weights sets out what it reads, and may upsample it.
+    pub(crate) fn is_set_out(&self, weights: &PackedWeights) -> bool {
+        weights.way == Way::Pixels && Stage::new(self.source, weights, self.size[1]).is_some()
+    }
+}
+
 /// One product on its way.
 struct Product<'a> {
     layout: Layout,

@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::gather::{GATHER, Grid, Source, inside};
 use crate::level::{Level, Mode};
 use crate::pack::{pack_pair, rounded};
-use crate::passes::vectorised;
+use crate::passes::{row_up, vectorised};
 use crate::weights::{PackedWeights, Pairs};
 
 /// The geometry of what all tasks of a product stage.
@@ -136,6 +136,7 @@ impl Stage {
     pub(crate) fn fill(&self, x: &[f32], strip: &Strip, channels: Range<usize>, to: &mut [f32]) {
         assert!(to.len() >= self.len(strip, channels.len()));
         let top = (strip.rows.start * self.source.step[0]) as isize + self.origin[0];
+        let mut readers = [Reader::new(self.source), Reader::new(self.source)];
         let mut at = 0;
         for image in strip.images.clone() {
             for unit in 0..self.units(channels.len()) {
@@ -145,19 +146,17 @@ impl Stage {
                     if row < 0 || row >= self.source.height as isize {
                         to[..self.row()].fill(0.0);
                     } else {
-                        let of = |channel: usize| {
-                            let plane = image * self.source.channels + channel;
-                            &x[(plane * self.source.height + row as usize) * self.source.width..]
-                                [..self.source.width]
-                        };
+                        let [one, two] = &mut readers;
+                        let at = |channel: usize| [image * self.source.channels + channel, row as usize];
                         let second = channels.start + 2 * unit + 1;
-                        match self.pairs {
+                        let rows = match self.pairs {
                             Pairs::Channels if second < channels.end => {
-                                self.convert([of(second - 1), of(second)], to);
+                                [one.row(x, at(second - 1)), two.row(x, at(second))]
                             }
-                            Pairs::Channels => self.convert([of(second - 1), &[]], to),
-                            _ => self.convert([of(channels.start + unit), &[]], to),
-                        }
+                            Pairs::Channels => [one.row(x, at(second - 1)), &[]],
+                            _ => [one.row(x, at(channels.start + unit)), &[]],
+                        };
+                        self.convert(rows, to);
                     }
                     at += self.row();
                 }
@@ -257,6 +256,36 @@ impl Stage {
             });
         }
         to.starts.push(to.spots.len());
+    }
+}
+
+/// Reads the rows of a source, and makes those that are upsampled.
+struct Reader {
+    source: Source,
+    row: Vec<f32>,
+    blend: Vec<f32>,
+}
+
+impl Reader {
+    fn new(source: Source) -> Reader {
+        let width = if source.upsampled { source.width } else { 0 };
+        Reader { source, row: vec![0.0; width], blend: vec![0.0; width / 2 + 2] }
+    }
+
+    /// A row of a plane of all images.
+    fn row<'a>(&'a mut self, x: &'a [f32], [plane, row]: [usize; 2]) -> &'a [f32] {
+        let Source { height, width, upsampled, .. } = self.source;
+        if !upsampled {
+            return &x[(plane * height + row) * width..][..width];
+        }
+        let small = [height / 2, width / 2];
+        let x = &x[plane * small[0] * small[1]..][..small[0] * small[1]];
+        let (blend, out) = (&mut self.blend, &mut self.row);
+        vectorised(
+            #[inline(always)]
+            || row_up(small, x, row, blend, out),
+        );
+        &self.row
     }
 }
 

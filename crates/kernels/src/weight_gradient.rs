@@ -57,11 +57,16 @@ pub fn weight_gradient(
     check_len("x", x.len(), x_len)?;
     check_len("dy", dy.len(), y_len)?;
     check_len("dw", dw.len(), w_len)?;
+    let kind = winograd::kind(conv, mode.checked(), Direction::Forward);
+    if conv.upsampled && (depthwise::applies(conv) || kind.is_some()) {
+        let (conv, x) = conv.upsampling(x)?;
+        return weight_gradient(&conv, &x, dy, mode, dw);
+    }
     if depthwise::applies(conv) {
         depthwise::weight_gradient(conv, x, dy, dw);
         return Ok(());
     }
-    if let Some(kind) = winograd::kind(conv, mode.checked(), Direction::Forward) {
+    if let Some(kind) = kind {
         return winograd::weight_gradient(kind, conv, [x, dy], mode.checked(), dw);
     }
     Gradient::new(flat(*conv), x, dy, mode.checked())?.run(dw);
@@ -70,7 +75,7 @@ pub fn weight_gradient(
 
 /// The same convolution with longer lines where rows may be joined: one tap that takes every pixel.
 fn flat(conv: Conv) -> Conv {
-    let joins = conv.kernel == [1, 1] && conv.stride == [1, 1] && conv.padding == [0, 0];
+    let joins = conv.kernel == [1, 1] && conv.stride == [1, 1] && conv.padding == [0, 0] && !conv.upsampled;
     let fits = |rows: &usize| conv.height.is_multiple_of(*rows) && rows * conv.width <= 2 * TERMS;
     match (1..=conv.height).rev().find(fits) {
         Some(rows) if joins => Conv { height: conv.height / rows, width: conv.width * rows, ..conv },
@@ -81,9 +86,13 @@ fn flat(conv: Conv) -> Conv {
 impl<'a> Gradient<'a> {
     fn new(conv: Conv, x: &'a [f32], dy: &'a [f32], mode: Mode) -> Result<Gradient<'a>, ShapeError> {
         let size = conv.out_size()?;
-        let source =
-            Source { channels: conv.in_channels, height: conv.height, width: conv.width, step: conv.stride };
-        let turned = Source { channels: conv.out_channels, height: size[0], width: size[1], step: [1, 1] };
+        let turned = Source {
+            channels: conv.out_channels,
+            height: size[0],
+            width: size[1],
+            step: [1, 1],
+            upsampled: false,
+        };
         let taps = conv.taps();
         Ok(Gradient {
             conv,
@@ -92,7 +101,7 @@ impl<'a> Gradient<'a> {
             dy,
             size,
             stages: [
-                Stage::lines(mode, source, &taps, size[1]),
+                Stage::lines(mode, conv.source(), &taps, size[1]),
                 Stage::lines(mode, turned, &[[0, 0]], size[1]),
             ],
             taps,

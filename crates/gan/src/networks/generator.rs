@@ -9,7 +9,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::{Conv, SLOPE, haar};
-use crate::ops::{self, Activation, Frozen, PixelRule, Precision, Window};
+use crate::ops::{self, Activation, Frozen, NormRule, Precision, Window};
 use crate::parameters::Init;
 
 /// Shape of the generator.
@@ -120,7 +120,7 @@ struct Block {
     frozen: Option<Frozen>,
 }
 
-const NORM: PixelRule = PixelRule { epsilon: 1e-6, slope: SLOPE };
+const NORM: NormRule = NormRule { epsilon: 1e-6, slope: SLOPE };
 
 impl Block {
     fn new(init: &mut Init, channels: [usize; 2], condition: usize, doubles: bool) -> Self {

@@ -48,12 +48,14 @@ pub struct Window {
     pub groups: usize,
     /// What is multiplied.
     pub precision: Precision,
+    /// Whether the image is upsampled by two on the way, bilinearly, before it is convolved.
+    pub upsampled: bool,
 }
 
 impl Window {
     /// One group in `f32`.
     pub const fn new(stride: usize, padding: usize) -> Window {
-        Window { stride, padding, groups: 1, precision: Precision::F32 }
+        Window { stride, padding, groups: 1, precision: Precision::F32, upsampled: false }
     }
 
     /// The same in another precision.
@@ -64,6 +66,11 @@ impl Window {
     /// The same with groups of channels.
     pub const fn groups(self, groups: usize) -> Window {
         Window { groups, ..self }
+    }
+
+    /// The same of an image that is upsampled by two on the way, as [`super::upsample`] does: the large map is never in memory.
+    pub const fn upsampled(self) -> Window {
+        Window { upsampled: true, ..self }
     }
 
     fn mode(self) -> Mode {
@@ -78,6 +85,11 @@ impl Window {
         ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], self.groups)
     }
 
+    /// Off our kernels: what is convolved.
+    fn argument(self, x: Tensor<4>) -> Tensor<4> {
+        if self.upsampled { super::upsample(x) } else { x }
+    }
+
     /// The convolution from `[b, i, height, width]` with weights `[o, i / groups, k, k]`.
     fn conv(
         self,
@@ -85,8 +97,10 @@ impl Window {
         [out_channels, kernel]: [usize; 2],
     ) -> Conv {
         let [stride, padding] = [self.stride, self.padding].map(|v| [v; 2]);
-        let groups = self.groups;
-        Conv { batch, in_channels, out_channels, height, width, kernel: [kernel; 2], stride, padding, groups }
+        let Window { groups, upsampled, .. } = self;
+        let [height, width] = [height, width].map(|size| if upsampled { 2 * size } else { size });
+        let kernel = [kernel; 2];
+        Conv { batch, in_channels, out_channels, height, width, kernel, stride, padding, groups, upsampled }
     }
 }
 
@@ -95,17 +109,21 @@ pub fn convolution(x: Tensor<4>, weight: Tensor<4>, window: Window) -> Tensor<4>
     if ours(&x) {
         return Tensor::from_dispatch(Dispatch::convolve(x.into_dispatch(), weight.into_dispatch(), window));
     }
-    conv2d(x, weight, None, window.options())
+    conv2d(window.argument(x), weight, None, window.options())
 }
 
 /// The transposed convolution: a gradient at the output, `[b, o, h', w']`, to the one at the input,
 /// `[b, i, size.0, size.1]`.
+///
+/// # Panics
+/// If the window upsamples.
 pub fn transposed_convolution(
     dy: Tensor<4>,
     weight: Tensor<4>,
     size: [usize; 2],
     window: Window,
 ) -> Tensor<4> {
+    assert!(!window.upsampled, "what is transposed upsamples nothing");
     if ours(&dy) {
         let dx = Dispatch::transposed(dy.into_dispatch(), weight.into_dispatch(), size, window);
         return Tensor::from_dispatch(dx);
@@ -132,7 +150,7 @@ pub fn convolution_bias_activation(
         let [x, w, b] = [x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
         return Tensor::from_dispatch(Dispatch::convolve_whole(x, w, b, window, activation));
     }
-    let y = conv2d(x, weight, Some(bias), window.options());
+    let y = conv2d(window.argument(x), weight, Some(bias), window.options());
     match activation {
         Activation::Identity => y,
         Activation::LeakyRelu(slope) => burn::tensor::activation::leaky_relu(y, f64::from(slope)),
@@ -308,7 +326,8 @@ fn run(conv: &Conv, x: &FlexTensor, weights: &PackedWeights, epilogue: Epilogue<
 fn run_back(conv: &Conv, dy: &FlexTensor, weights: &PackedWeights) -> FlexTensor {
     let mut dx = zeros(conv.lens().expect(FITS)[0]);
     doppelray_kernels::input_gradient(conv, slice(dy), weights, &mut dx).expect(FITS);
-    tensor(dx, [conv.batch, conv.in_channels, conv.height, conv.width])
+    let [height, width] = conv.in_size();
+    tensor(dx, [conv.batch, conv.in_channels, height, width])
 }
 
 impl Convolutions for Flex {
@@ -613,6 +632,26 @@ mod tests {
                 same(arguments.clone(), vec![draw([5], 3)], |[x, w], bias| {
                     convolution_bias_activation(x.clone(), w.clone(), bias[0].clone(), window, activation)
                 });
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_upsampled_on_the_way_is_as_if_it_had_been_before_and_so_are_its_gradients() {
+        for (kernel, stride, padding) in [(3, 1, 1), (4, 2, 1), (1, 1, 0)] {
+            let window = Window::new(stride, padding);
+            let arguments =
+                || [draw([3, 5, 6, 7], 0), draw([4, 5, kernel, kernel], 1)].map(Tensor::require_grad);
+            let run = |[x, w]: [Tensor<4>; 2], y: Tensor<4>| {
+                let gradients = (y.clone() * draw(y.dims(), 2)).sum().backward();
+                [y.inner(), x.grad(&gradients).unwrap(), w.grad(&gradients).unwrap()]
+            };
+            let [x, w] = arguments();
+            let before = run([x.clone(), w.clone()], convolution(super::super::upsample(x), w, window));
+            let [x, w] = arguments();
+            let fused = run([x.clone(), w.clone()], convolution(x, w, window.upsampled()));
+            for (before, fused) in before.into_iter().zip(fused) {
+                close(fused, before);
             }
         }
     }

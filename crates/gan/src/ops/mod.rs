@@ -21,7 +21,7 @@ pub use convolution::{
 pub use doppelray_kernels::Activation;
 pub use joining::join;
 pub use noise::add_noise;
-pub use normalisation::{PixelRule, affine, normalise, pixel_norm};
+pub use normalisation::{NormRule, affine, normalise, pixel_norm};
 pub use resampling::{max_pool, resize, upsample};
 pub use sum::scaled_sum;
 

@@ -1,4 +1,5 @@
-//! Batch and pixel-wise normalisation with a gain and bias for each channel of each sample, and the affine map alone.
+//! Batch and pixel-wise normalisation with a gain and bias for each channel of each sample and leaky ReLU, and the affine map
+//! alone.
 
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -12,32 +13,33 @@ use burn::tensor::Tensor;
 use doppelray_kernels::passes::{self, Channels, Moments, Normalisation, PixelGradients, PixelNorm};
 use doppelray_kernels::zeros;
 
-use super::{FITS, OFF_TAPE, channels, dims, ours, slice, tensor};
+use super::{FITS, OFF_TAPE, channels, dims, ours, owned, slice, tensor};
 
 /// Batch normalisation (Ioffe and Szegedy 2015) of `x [b, c, h, w]` by its own statistics, with a gain and a bias
-/// `[b, c]` for each channel of each sample: `(x - mean) / sqrt(variance + epsilon) * gain + bias`.
+/// `[b, c]` for each channel of each sample: `(x - mean) / sqrt(variance + epsilon) * gain + bias`; then leaky ReLU.
 ///
 /// Also gives the mean and the biased variance of each channel over batch and pixels, for running statistics.
 pub fn normalise(
     x: Tensor<4>,
     gain: Tensor<2>,
     bias: Tensor<2>,
-    epsilon: f32,
+    rule: NormRule,
 ) -> (Tensor<4>, Vec<f32>, Vec<f32>) {
     if ours(&x) {
         let moments = moments(&x);
         let [x, g, b] = [x.into_dispatch(), gain.into_dispatch(), bias.into_dispatch()];
-        let y = Dispatch::normalised(x, g, b, moments.clone(), epsilon);
+        let y = Dispatch::normalised(x, g, b, Batch { moments: moments.clone(), rule });
         return (Tensor::from_dispatch(y), moments.mean, moments.variance);
     }
     let [batch, channels, ..] = x.dims();
     let mean = x.clone().mean_dim(0).mean_dim(2).mean_dim(3); // [1, c, 1, 1]
     let centred = x - mean.clone();
     let variance = centred.clone().powf_scalar(2.0).mean_dim(0).mean_dim(2).mean_dim(3);
-    let plain = centred / (variance.clone() + f64::from(epsilon)).sqrt();
+    let plain = centred / (variance.clone() + f64::from(rule.epsilon)).sqrt();
     let [gain, bias] = [gain, bias].map(|t| t.reshape([batch, channels, 1, 1]));
     let values = |t: Tensor<4>| t.into_data().convert::<f32>().try_into_vec().expect("just converted");
-    (plain * gain + bias, values(mean), values(variance))
+    let y = burn::tensor::activation::leaky_relu(plain * gain + bias, f64::from(rule.slope));
+    (y, values(mean), values(variance))
 }
 
 /// `x [b, c, h, w] * gain + bias`, gain and bias `[b, c]`.
@@ -54,26 +56,33 @@ pub fn affine(x: Tensor<4>, gain: Tensor<2>, bias: Tensor<2>) -> Tensor<4> {
 /// Pixel-wise normalisation (Karras et al. 2018) of `x [b, c, h, w]` after a shift of each channel, `[c]`: each pixel's vector
 /// of channels over its root mean square; then a gain and a bias, and leaky ReLU. `style [b, 2 c]` holds for each sample
 /// the gains less 1, and the biases.
-pub fn pixel_norm(x: Tensor<4>, shift: Tensor<1>, style: Tensor<2>, rest: PixelRule) -> Tensor<4> {
+pub fn pixel_norm(x: Tensor<4>, shift: Tensor<1>, style: Tensor<2>, rule: NormRule) -> Tensor<4> {
     if ours(&x) {
         let [x, shift, style] = [x.into_dispatch(), shift.into_dispatch(), style.into_dispatch()];
-        return Tensor::from_dispatch(Dispatch::pixel_normalised(x, shift, style, rest));
+        return Tensor::from_dispatch(Dispatch::pixel_normalised(x, shift, style, rule));
     }
     let [batch, channels, ..] = x.dims();
     let x = x + shift.reshape([1, channels, 1, 1]);
-    let power = x.clone().powf_scalar(2.0).mean_dim(1) + f64::from(rest.epsilon); // [b, 1, h, w]
+    let power = x.clone().powf_scalar(2.0).mean_dim(1) + f64::from(rule.epsilon); // [b, 1, h, w]
     let style = style.reshape([batch, 2 * channels, 1, 1]);
     let (gain, bias) = (style.clone().narrow(1, 0, channels) + 1.0, style.narrow(1, channels, channels));
-    burn::tensor::activation::leaky_relu(x / power.sqrt() * gain + bias, f64::from(rest.slope))
+    burn::tensor::activation::leaky_relu(x / power.sqrt() * gain + bias, f64::from(rule.slope))
 }
 
-/// The constants of [`pixel_norm`].
+/// The constants of [`normalise`] and [`pixel_norm`].
 #[derive(Clone, Copy, Debug)]
-pub struct PixelRule {
-    /// Added to the mean square.
+pub struct NormRule {
+    /// Added to the variance or the mean square.
     pub epsilon: f32,
-    /// Slope of leaky ReLU below 0.
+    /// Slope of leaky ReLU below 0; 1 for none.
     pub slope: f32,
+}
+
+/// How a batch is normalised: by its moments.
+#[derive(Clone, Debug)]
+pub(crate) struct Batch {
+    moments: Moments,
+    rule: NormRule,
 }
 
 /// The moments of a tensor that is on the CPU in single precision.
@@ -86,22 +95,21 @@ fn moments(x: &Tensor<4>) -> Moments {
 /// What the CPU does by its own kernels, and what autodiff makes of it.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait Normalisations: Backend {
-    /// `[b, c, h, w]`, `[b, c]` and `[b, c]` to `[b, c, h, w]`; the moments are those of `x`.
+    /// `[b, c, h, w]` and the style, `[b, c]` and `[b, c]`, to `[b, c, h, w]`; the moments are those of `x`.
     fn normalised(
         x: FloatTensor<Self>,
         gain: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        moments: Moments,
-        epsilon: f32,
+        batch: Batch,
     ) -> FloatTensor<Self>;
 
-    /// The gradients by `x`, `gain` and `bias` of `sum(dy * normalised(x))`.
+    /// The gradients by `x`, and by gain and bias, of `sum(dy * normalised(x))`.
     fn normalised_gradient(
         x: FloatTensor<Self>,
         gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
         dy: FloatTensor<Self>,
-        moments: Moments,
-        epsilon: f32,
+        batch: Batch,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// `leaky((x + shift) / root mean square over channels * gain + bias)`.
@@ -109,7 +117,7 @@ pub(crate) trait Normalisations: Backend {
         x: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         style: FloatTensor<Self>,
-        rest: PixelRule,
+        rule: NormRule,
     ) -> FloatTensor<Self>;
 
     /// The gradients by `x`, `shift` and `style` of `sum(dy * pixel_normalised(x))`.
@@ -118,7 +126,7 @@ pub(crate) trait Normalisations: Backend {
         shift: FloatTensor<Self>,
         style: FloatTensor<Self>,
         dy: FloatTensor<Self>,
-        rest: PixelRule,
+        rule: NormRule,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// `x * gain + bias`.
@@ -134,14 +142,14 @@ pub(crate) trait Normalisations: Backend {
 
 type Three<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
 
-/// Room for the gradients of an `x` of these sizes, filled by `work`.
+/// The gradients by an argument, by its gain and by its bias, of which `work` makes the first out of `dy`.
 fn gradients(
-    shape: [usize; 4],
+    dy: FlexTensor,
     work: impl FnOnce(passes::Gradients<'_>) -> Result<(), doppelray_kernels::ShapeError>,
 ) -> Three<Flex> {
-    let [batch, channels, height, width] = shape;
-    let mut x = vec![0.0; batch * channels * height * width];
-    let [mut gain, mut bias] = [vec![0.0; batch * channels], vec![0.0; batch * channels]];
+    let Channels { batch, channels, .. } = channels(&dy);
+    let (mut x, shape) = owned(dy);
+    let [mut gain, mut bias] = [0, 1].map(|_| vec![0.0; batch * channels]);
     work(passes::Gradients { x: &mut x, gain: &mut gain, bias: &mut bias }).expect(FITS);
     (tensor(x, shape), tensor(gain, [batch, channels]), tensor(bias, [batch, channels]))
 }
@@ -153,14 +161,22 @@ fn styled(style: &FlexTensor, channels: usize) -> [Vec<f32>; 2] {
     [gains, rows().flat_map(|row| &row[channels..]).copied().collect()]
 }
 
-impl PixelRule {
-    fn of<'a>(
+impl Batch {
+    fn of<'a>(&'a self, sizes: Channels, [gain, bias]: [&'a FlexTensor; 2]) -> Normalisation<'a> {
+        let Batch { moments, rule: NormRule { epsilon, slope } } = self;
+        let (gain, bias, epsilon, slope) = (slice(gain), slice(bias), *epsilon, *slope);
+        Normalisation { sizes, moments, epsilon, gain, bias, slope }
+    }
+}
+
+impl NormRule {
+    fn by_pixel<'a>(
         self,
         sizes: Channels,
         shift: &'a FlexTensor,
         [gain, bias]: &'a [Vec<f32>; 2],
     ) -> PixelNorm<'a> {
-        let PixelRule { epsilon, slope } = self;
+        let NormRule { epsilon, slope } = self;
         PixelNorm { sizes, shift: slice(shift), gain, bias, epsilon, slope }
     }
 }
@@ -170,39 +186,37 @@ impl Normalisations for Flex {
         x: FloatTensor<Self>,
         gain: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        moments: Moments,
-        epsilon: f32,
+        batch: Batch,
     ) -> FloatTensor<Self> {
-        let (x, gain, bias) = (x.to_contiguous(), gain.to_contiguous(), bias.to_contiguous());
-        let rule = Normalisation { sizes: channels(&x), moments: &moments, epsilon, gain: slice(&gain) };
+        let [x, gain, bias] = [x, gain, bias].map(|t| t.to_contiguous());
         let mut y = zeros(slice(&x).len());
-        passes::normalise(rule, slice(&x), slice(&bias), &mut y).expect(FITS);
+        passes::normalise(batch.of(channels(&x), [&gain, &bias]), slice(&x), &mut y).expect(FITS);
         tensor(y, dims(&x))
     }
 
     fn normalised_gradient(
         x: FloatTensor<Self>,
         gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
         dy: FloatTensor<Self>,
-        moments: Moments,
-        epsilon: f32,
+        batch: Batch,
     ) -> Three<Self> {
-        let (x, gain, dy) = (x.to_contiguous(), gain.to_contiguous(), dy.to_contiguous());
-        let rule = Normalisation { sizes: channels(&x), moments: &moments, epsilon, gain: slice(&gain) };
-        gradients(dims(&x), |to| passes::normalise_gradient(rule, slice(&x), slice(&dy), to))
+        let [x, gain, bias] = [x, gain, bias].map(|t| t.to_contiguous());
+        let rule = batch.of(channels(&x), [&gain, &bias]);
+        gradients(dy, |to| passes::normalise_gradient(rule, slice(&x), to))
     }
 
     fn pixel_normalised(
         x: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         style: FloatTensor<Self>,
-        rest: PixelRule,
+        rule: NormRule,
     ) -> FloatTensor<Self> {
         let [x, shift, style] = [x, shift, style].map(|t| t.to_contiguous());
         let sizes = channels(&x);
         let style = styled(&style, sizes.channels);
         let mut y = zeros(slice(&x).len());
-        passes::pixel_norm(rest.of(sizes, &shift, &style), slice(&x), &mut y).expect(FITS);
+        passes::pixel_norm(rule.by_pixel(sizes, &shift, &style), slice(&x), &mut y).expect(FITS);
         tensor(y, dims(&x))
     }
 
@@ -211,20 +225,20 @@ impl Normalisations for Flex {
         shift: FloatTensor<Self>,
         style: FloatTensor<Self>,
         dy: FloatTensor<Self>,
-        rest: PixelRule,
+        rule: NormRule,
     ) -> Three<Self> {
-        let [x, shift, style, dy] = [x, shift, style, dy].map(|t| t.to_contiguous());
+        let [x, shift, style] = [x, shift, style].map(|t| t.to_contiguous());
         let sizes = channels(&x);
         let count = sizes.channels;
         let style = styled(&style, count);
-        let mut dx = zeros(slice(&x).len());
+        let (mut dx, shape) = owned(dy);
         let (mut to_shift, [mut gain, mut bias]) =
             (vec![0.0; count], style.each_ref().map(|s| vec![0.0; s.len()]));
         let to = PixelGradients { x: &mut dx, shift: &mut to_shift, gain: &mut gain, bias: &mut bias };
-        passes::pixel_norm_gradient(rest.of(sizes, &shift, &style), slice(&x), slice(&dy), to).expect(FITS);
+        passes::pixel_norm_gradient(rule.by_pixel(sizes, &shift, &style), slice(&x), to).expect(FITS);
         let rows = gain.chunks_exact(count).zip(bias.chunks_exact(count));
         let style = rows.flat_map(|(gain, bias)| [gain, bias].concat()).collect();
-        (tensor(dx, dims(&x)), tensor(to_shift, [count]), tensor(style, [sizes.batch, 2 * count]))
+        (tensor(dx, shape), tensor(to_shift, [count]), tensor(style, [sizes.batch, 2 * count]))
     }
 
     fn affine(x: FloatTensor<Self>, gain: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -236,9 +250,8 @@ impl Normalisations for Flex {
     }
 
     fn affine_gradient(x: FloatTensor<Self>, gain: FloatTensor<Self>, dy: FloatTensor<Self>) -> Three<Self> {
-        let (x, gain, dy) = (x.to_contiguous(), gain.to_contiguous(), dy.to_contiguous());
-        let sizes = channels(&x);
-        gradients(dims(&x), |to| passes::affine_gradient(sizes, slice(&gain), [slice(&x), slice(&dy)], to))
+        let (x, gain) = (x.to_contiguous(), gain.to_contiguous());
+        gradients(dy, |to| passes::affine_gradient(channels(&x), slice(&gain), slice(&x), to))
     }
 }
 
@@ -247,20 +260,19 @@ impl<B: Normalisations, C: CheckpointStrategy> Normalisations for Autodiff<B, C>
         x: FloatTensor<Self>,
         gain: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        moments: Moments,
-        epsilon: f32,
+        batch: Batch,
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), gain.node(), bias.node()];
         match Normalise.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(mut prep) => {
-                let kept = [prep.checkpoint(&x), prep.checkpoint(&gain)];
+                let kept = [&x, &gain, &bias].map(|t| prep.checkpoint(t));
                 let [x, gain, bias] = [x, gain, bias].map(|t| t.into_primitive());
-                let y = B::normalised(x, gain, bias, moments.clone(), epsilon);
-                prep.finish((kept, moments, epsilon), y)
+                let y = B::normalised(x, gain, bias, batch.clone());
+                prep.finish((kept, batch), y)
             }
             OpsKind::UnTracked(prep) => {
                 let [x, gain, bias] = [x, gain, bias].map(|t| t.into_primitive());
-                prep.finish(B::normalised(x, gain, bias, moments, epsilon))
+                prep.finish(B::normalised(x, gain, bias, batch))
             }
         }
     }
@@ -269,8 +281,8 @@ impl<B: Normalisations, C: CheckpointStrategy> Normalisations for Autodiff<B, C>
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
-        _: Moments,
-        _: f32,
+        _: FloatTensor<Self>,
+        _: Batch,
     ) -> Three<Self> {
         unreachable!("{OFF_TAPE}")
     }
@@ -279,18 +291,18 @@ impl<B: Normalisations, C: CheckpointStrategy> Normalisations for Autodiff<B, C>
         x: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         style: FloatTensor<Self>,
-        rest: PixelRule,
+        rule: NormRule,
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), shift.node(), style.node()];
         match PixelNormalise.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(mut prep) => {
                 let kept = [&x, &shift, &style].map(|t| prep.checkpoint(t));
                 let [x, shift, style] = [x, shift, style].map(|t| t.into_primitive());
-                prep.finish((kept, rest), B::pixel_normalised(x, shift, style, rest))
+                prep.finish((kept, rule), B::pixel_normalised(x, shift, style, rule))
             }
             OpsKind::UnTracked(prep) => {
                 let [x, shift, style] = [x, shift, style].map(|t| t.into_primitive());
-                prep.finish(B::pixel_normalised(x, shift, style, rest))
+                prep.finish(B::pixel_normalised(x, shift, style, rule))
             }
         }
     }
@@ -300,7 +312,7 @@ impl<B: Normalisations, C: CheckpointStrategy> Normalisations for Autodiff<B, C>
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
-        _: PixelRule,
+        _: NormRule,
     ) -> Three<Self> {
         unreachable!("{OFF_TAPE}")
     }
@@ -329,13 +341,13 @@ impl<B: Normalisations, C: CheckpointStrategy> Normalisations for Autodiff<B, C>
 struct Normalise;
 
 impl<B: Normalisations> Backward<B, 3> for Normalise {
-    type State = ([NodeId; 2], Moments, f32);
+    type State = ([NodeId; 3], Batch);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
-        let ([x, gain], moments, epsilon) = ops.state;
+        let (kept, batch) = ops.state;
         let dy = grads.consume::<B>(&ops.node);
-        let [x, gain] = [x, gain].map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
-        let (dx, dgain, dbias) = B::normalised_gradient(x, gain, dy, moments, epsilon);
+        let [x, gain, bias] = kept.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+        let (dx, dgain, dbias) = B::normalised_gradient(x, gain, bias, dy, batch);
         for (node, gradient) in ops.parents.into_iter().zip([dx, dgain, dbias]) {
             if let Some(node) = node {
                 grads.register::<B>(node.id, gradient);
@@ -348,13 +360,13 @@ impl<B: Normalisations> Backward<B, 3> for Normalise {
 struct PixelNormalise;
 
 impl<B: Normalisations> Backward<B, 3> for PixelNormalise {
-    type State = ([NodeId; 3], PixelRule);
+    type State = ([NodeId; 3], NormRule);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
-        let (kept, rest) = ops.state;
+        let (kept, rule) = ops.state;
         let dy = grads.consume::<B>(&ops.node);
         let [x, shift, style] = kept.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
-        let (dx, dshift, dstyle) = B::pixel_gradient(x, shift, style, dy, rest);
+        let (dx, dshift, dstyle) = B::pixel_gradient(x, shift, style, dy, rule);
         for (node, gradient) in ops.parents.into_iter().zip([dx, dshift, dstyle]) {
             if let Some(node) = node {
                 grads.register::<B>(node.id, gradient);
@@ -389,9 +401,12 @@ mod tests {
     #[test]
     fn normalisation_and_the_affine_map_and_their_gradients_are_those_of_burn() {
         let styles = || vec![draw([3, 4], 1), draw([3, 4], 2)];
-        same([draw([3, 4, 7, 5], 0) * 3.0 + 2.0], styles(), |[x], style| {
-            normalise(x.clone(), style[0].clone(), style[1].clone(), 1e-5).0
-        });
+        for slope in [1.0, 0.2] {
+            let rule = NormRule { epsilon: 1e-5, slope };
+            same([draw([3, 4, 7, 5], 0) * 3.0 + 2.0], styles(), |[x], style| {
+                normalise(x.clone(), style[0].clone(), style[1].clone(), rule).0
+            });
+        }
         same([draw([3, 4, 7, 5], 0)], styles(), |[x], style| {
             affine(x.clone(), style[0].clone(), style[1].clone())
         });
@@ -399,11 +414,11 @@ mod tests {
 
     #[test]
     fn pixel_wise_normalisation_and_its_gradients_are_those_of_burn() {
-        let rest = PixelRule { epsilon: 1e-6, slope: 0.2 };
+        let rule = NormRule { epsilon: 1e-6, slope: 0.2 };
         let (x, shift) = (draw([3, 4, 17, 19], 0) * 3.0, draw::<1>([4], 1));
         let styles = vec![draw([3, 8], 2), shift.unsqueeze::<2>()];
         same([x], styles, |[x], style| {
-            pixel_norm(x.clone(), style[1].clone().reshape([4]), style[0].clone(), rest)
+            pixel_norm(x.clone(), style[1].clone().reshape([4]), style[0].clone(), rule)
         });
     }
 
@@ -411,10 +426,11 @@ mod tests {
     fn both_ways_give_the_same_moments() {
         let x = draw([3, 4, 7, 5], 0) * 3.0 + 2.0;
         let style = || [draw([3, 4], 1), draw([3, 4], 2)];
+        let rule = NormRule { epsilon: 1e-5, slope: 1.0 };
         let [gain, bias] = style();
-        let (_, mean, variance) = normalise(x.clone(), gain, bias, 1e-5);
+        let (_, mean, variance) = normalise(x.clone(), gain, bias, rule);
         let [gain, bias] = style().map(|t| super::super::tests::double(&t));
-        let (_, burns_mean, burns_variance) = normalise(super::super::tests::double(&x), gain, bias, 1e-5);
+        let (_, burns_mean, burns_variance) = normalise(super::super::tests::double(&x), gain, bias, rule);
         for (a, b) in mean.iter().chain(&variance).zip(burns_mean.iter().chain(&burns_variance)) {
             assert!((a - b).abs() < 1e-6 * b.abs().max(1.0), "{a} {b}");
         }

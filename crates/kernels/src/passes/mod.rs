@@ -29,6 +29,7 @@ pub use pool::{max_pool, max_pool_gradient, pooled};
 pub use resize::{Blend, blends, resize_bilinear, resize_bilinear_gradient};
 pub use sum::{scale, scaled_sum};
 pub use tanh::{tanh, tanh_gradient};
+pub(crate) use upsample::row_up;
 pub use upsample::{Planes, upsample_bilinear, upsample_bilinear_gradient};
 
 use crate::level::Level;

@@ -1,5 +1,5 @@
-//! Batch normalisation (Ioffe and Szegedy 2015) with a gain and bias for each channel of each sample, and the
-//! affine map alone.
+//! Batch normalisation (Ioffe and Szegedy 2015) with a gain and bias for each channel of each sample and leaky ReLU, and
+//! the affine map alone. Gradients take the place of those that they come from: fresh memory is dear.
 //!
 //! Sums are in `f64`, over each plane by one thread and then over the batch in order, so that the bits do not
 //! depend on the number of threads.
@@ -29,7 +29,7 @@ pub struct Moments {
     pub variance: Vec<f32>,
 }
 
-/// `y = (x - mean) / sqrt(variance + epsilon) * gain + bias`.
+/// `y = leaky((x - mean) / sqrt(variance + epsilon) * gain + bias)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Normalisation<'a> {
     /// Sizes of `x` and `y`.
@@ -40,12 +40,16 @@ pub struct Normalisation<'a> {
     pub epsilon: f32,
     /// `[batch, channels]`
     pub gain: &'a [f32],
+    /// `[batch, channels]`
+    pub bias: &'a [f32],
+    /// Slope of leaky ReLU below 0; 1 for none.
+    pub slope: f32,
 }
 
 /// Where gradients go.
 #[derive(Debug)]
 pub struct Gradients<'a> {
-    /// By the argument, `[batch, channels, pixels]`.
+    /// `[batch, channels, pixels]`: at first `dy`, then the gradient by the argument.
     pub x: &'a mut [f32],
     /// By the gain, `[batch, channels]`.
     pub gain: &'a mut [f32],
@@ -84,6 +88,15 @@ impl Channels {
         }
     }
 
+    /// `f(plane's index, its part of to)` of each plane, in order, made by all threads.
+    fn change<R: Send>(self, to: &mut [f32], f: impl Fn(usize, &mut [f32]) -> R + Sync + Send) -> Vec<R> {
+        if self.pixels == 0 {
+            return self.each(|index| f(index, &mut []));
+        }
+        let planes = to.par_chunks_mut(self.pixels).with_min_len(self.together());
+        planes.enumerate().map(|(index, plane)| f(index, plane)).collect()
+    }
+
     pub(super) fn plane(self, of: &[f32], index: usize) -> &[f32] {
         &of[index * self.pixels..][..self.pixels]
     }
@@ -110,24 +123,23 @@ pub fn moments(sizes: Channels, x: &[f32]) -> Result<Moments, ShapeError> {
     Ok(Moments { mean, variance })
 }
 
-/// `y`, with `bias [batch, channels]`.
+/// `y` of `x`.
 ///
 /// # Errors
 /// Where a slice's length is not the shape's.
-pub fn normalise(rule: Normalisation<'_>, x: &[f32], bias: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
+pub fn normalise(rule: Normalisation<'_>, x: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
     let sizes = rule.check()?;
     sizes.check("x", x.len())?;
     sizes.check("y", y.len())?;
-    sizes.check_planes("bias", bias.len())?;
     let factors = rule.factors();
     sizes.fill(y, |index, y| {
-        let channel = index % sizes.channels;
-        let (scale, mean) = (rule.gain[index] * factors[channel], rule.moments.mean[channel]);
+        let (mean, scale, bias) = rule.line(&factors, index);
         vectorised(
             #[inline(always)]
             || {
                 for (y, &x) in y.iter_mut().zip(sizes.plane(x, index)) {
-                    *y = (x - mean) * scale + bias[index];
+                    let v = (x - mean) * scale + bias;
+                    *y = if v > 0.0 { v } else { v * rule.slope };
                 }
             },
         );
@@ -139,20 +151,26 @@ pub fn normalise(rule: Normalisation<'_>, x: &[f32], bias: &[f32], y: &mut [f32]
 ///
 /// # Errors
 /// Where a slice's length is not the shape's.
-pub fn normalise_gradient(
-    rule: Normalisation<'_>,
-    x: &[f32],
-    dy: &[f32],
-    to: Gradients<'_>,
-) -> Result<(), ShapeError> {
+pub fn normalise_gradient(rule: Normalisation<'_>, x: &[f32], to: Gradients<'_>) -> Result<(), ShapeError> {
     let sizes = rule.check()?;
-    to.check(sizes, x, dy)?;
+    to.check(sizes, x)?;
     let factors = rule.factors();
-    let sums = sizes.each(|index| {
-        let [plain, product] = sums(sizes.plane(dy, index), sizes.plane(x, index));
-        let channel = index % sizes.channels;
-        let mean = f64::from(rule.moments.mean[channel]);
-        [plain, (product - mean * plain) * f64::from(factors[channel])]
+    let sums = sizes.change(to.x, |index, dy| {
+        let (mean, scale, bias) = rule.line(&factors, index);
+        let x = sizes.plane(x, index);
+        if rule.slope != 1.0 {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (dy, &x) in dy.iter_mut().zip(x) {
+                        *dy = if (x - mean) * scale + bias > 0.0 { *dy } else { *dy * rule.slope };
+                    }
+                },
+            );
+        }
+        let [plain, product] = sums(dy, x);
+        let factor = f64::from(factors[index % sizes.channels]);
+        [plain, (product - f64::from(mean) * plain) * factor]
     });
     for (index, [plain, product]) in sums.iter().enumerate() {
         (to.bias[index], to.gain[index]) = (*plain as f32, *product as f32);
@@ -167,15 +185,13 @@ pub fn normalise_gradient(
         })
         .collect();
     sizes.fill(to.x, |index, dx| {
-        let channel = index % sizes.channels;
-        let (scale, mean) = (rule.gain[index] * factors[channel], rule.moments.mean[channel]);
-        let [constant, slope] = along[channel];
-        let (x, dy) = (sizes.plane(x, index), sizes.plane(dy, index));
+        let (mean, scale, _) = rule.line(&factors, index);
+        let [constant, slope] = along[index % sizes.channels];
         vectorised(
             #[inline(always)]
             || {
-                for ((dx, &x), &dy) in dx.iter_mut().zip(x).zip(dy) {
-                    *dx = dy * scale - constant - (x - mean) * slope;
+                for (dx, &x) in dx.iter_mut().zip(sizes.plane(x, index)) {
+                    *dx = *dx * scale - constant - (x - mean) * slope;
                 }
             },
         );
@@ -217,25 +233,22 @@ pub fn affine(
 pub fn affine_gradient(
     sizes: Channels,
     gain: &[f32],
-    [x, dy]: [&[f32]; 2],
+    x: &[f32],
     to: Gradients<'_>,
 ) -> Result<(), ShapeError> {
-    to.check(sizes, x, dy)?;
+    to.check(sizes, x)?;
     sizes.check_planes("gain", gain.len())?;
-    let sums = sizes.each(|index| sums(sizes.plane(dy, index), sizes.plane(x, index)));
+    let sums = sizes.change(to.x, |index, dx| {
+        let sums = sums(dx, sizes.plane(x, index));
+        vectorised(
+            #[inline(always)]
+            || dx.iter_mut().for_each(|dx| *dx *= gain[index]),
+        );
+        sums
+    });
     for (index, [plain, product]) in sums.into_iter().enumerate() {
         (to.bias[index], to.gain[index]) = (plain as f32, product as f32);
     }
-    sizes.fill(to.x, |index, dx| {
-        vectorised(
-            #[inline(always)]
-            || {
-                for (dx, &dy) in dx.iter_mut().zip(sizes.plane(dy, index)) {
-                    *dx = dy * gain[index];
-                }
-            },
-        );
-    });
     Ok(())
 }
 
@@ -244,7 +257,14 @@ impl Normalisation<'_> {
         check_len("mean", self.moments.mean.len(), self.sizes.channels)?;
         check_len("variance", self.moments.variance.len(), self.sizes.channels)?;
         self.sizes.check_planes("gain", self.gain.len())?;
+        self.sizes.check_planes("bias", self.bias.len())?;
         Ok(self.sizes)
+    }
+
+    /// Mean, scale and bias of a plane: `(x - mean) * scale + bias` is what leaky ReLU bends.
+    fn line(&self, factors: &[f32], index: usize) -> (f32, f32, f32) {
+        let channel = index % self.sizes.channels;
+        (self.moments.mean[channel], self.gain[index] * factors[channel], self.bias[index])
     }
 
     /// `1 / sqrt(variance + epsilon)` of each channel.
@@ -255,10 +275,9 @@ impl Normalisation<'_> {
 }
 
 impl Gradients<'_> {
-    fn check(&self, sizes: Channels, x: &[f32], dy: &[f32]) -> Result<(), ShapeError> {
+    fn check(&self, sizes: Channels, x: &[f32]) -> Result<(), ShapeError> {
         sizes.check("x", x.len())?;
-        sizes.check("dy", dy.len())?;
-        sizes.check("the gradient by x", self.x.len())?;
+        sizes.check("dy", self.x.len())?;
         sizes.check_planes("the gradient by gain", self.gain.len())?;
         sizes.check_planes("the gradient by bias", self.bias.len())
     }

@@ -34,7 +34,7 @@ pub struct PixelNorm<'a> {
 /// Where gradients go.
 #[derive(Debug)]
 pub struct PixelGradients<'a> {
-    /// By the argument, `[batch, channels, pixels]`.
+    /// `[batch, channels, pixels]`: at first `dy`, then the gradient by the argument.
     pub x: &'a mut [f32],
     /// By what is added beforehand, `[channels]`.
     pub shift: &'a mut [f32],
@@ -70,17 +70,11 @@ pub fn pixel_norm(rule: PixelNorm<'_>, x: &[f32], y: &mut [f32]) -> Result<(), S
 ///
 /// # Errors
 /// Where a slice's length is not the shape's.
-pub fn pixel_norm_gradient(
-    rule: PixelNorm<'_>,
-    x: &[f32],
-    dy: &[f32],
-    to: PixelGradients<'_>,
-) -> Result<(), ShapeError> {
+pub fn pixel_norm_gradient(rule: PixelNorm<'_>, x: &[f32], to: PixelGradients<'_>) -> Result<(), ShapeError> {
     rule.check()?;
     let sizes = rule.sizes;
     sizes.check("x", x.len())?;
-    sizes.check("dy", dy.len())?;
-    sizes.check("the gradient by x", to.x.len())?;
+    sizes.check("dy", to.x.len())?;
     check_len("the gradient by shift", to.shift.len(), sizes.channels)?;
     sizes.check_planes("the gradient by gain", to.gain.len())?;
     sizes.check_planes("the gradient by bias", to.bias.len())?;
@@ -94,10 +88,10 @@ pub fn pixel_norm_gradient(
     let samples = to.x.par_chunks_exact_mut(sample).enumerate();
     let found: Vec<Vec<[f64; 3]>> = samples
         .map(|(index, dx)| {
-            let [x, dy] = [x, dy].map(|of| &of[index * sample..][..sample]);
+            let x = &x[index * sample..][..sample];
             vectorised(
                 #[inline(always)]
-                || rule.sample_gradient(index, x, dy, dx),
+                || rule.sample_gradient(index, x, dx),
             )
         })
         .collect();
@@ -160,9 +154,9 @@ impl PixelNorm<'_> {
         }
     }
 
-    /// The gradient by `x`, and for each channel the sums that are those by shift, gain and bias.
+    /// Makes `dy` the gradient by `x`; gives for each channel the sums that are those by shift, gain and bias.
     #[inline(always)]
-    fn sample_gradient(&self, sample: usize, x: &[f32], dy: &[f32], dx: &mut [f32]) -> Vec<[f64; 3]> {
+    fn sample_gradient(&self, sample: usize, x: &[f32], dx: &mut [f32]) -> Vec<[f64; 3]> {
         let mut found = vec![[0.0f64; 3]; self.sizes.channels];
         let share = (self.sizes.channels as f32).recip();
         for (first, count) in self.blocks() {
@@ -173,14 +167,14 @@ impl PixelNorm<'_> {
                 let [gain, bias] = self.style(sample, channel);
                 let start = channel * self.sizes.pixels + first;
                 let mut unit = [0.0; BLOCK];
-                // What reaches the leaky ReLU's argument waits where the gradient will be.
+                // First what reaches the leaky ReLU's argument.
                 let dx = &mut dx[start..][..count];
-                let of = x[start..][..count].iter().zip(&dy[start..][..count]).zip(&factors);
-                for (((dx, unit), along), ((&x, &dy), &factor)) in
+                let of = x[start..][..count].iter().zip(&factors);
+                for (((dx, unit), along), (&x, &factor)) in
                     dx.iter_mut().zip(&mut unit).zip(&mut along).zip(of)
                 {
                     *unit = (x + shift) * factor;
-                    *dx = if *unit * gain + bias > 0.0 { dy } else { dy * self.slope };
+                    *dx = if *unit * gain + bias > 0.0 { *dx } else { *dx * self.slope };
                     *along += *dx * gain * *unit;
                 }
                 let [plain, product] = sums(dx, &unit[..count]);

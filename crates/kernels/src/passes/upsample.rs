@@ -63,23 +63,35 @@ pub fn upsample_bilinear_gradient(planes: Planes, dup: &[f32], dx: &mut [f32]) -
 
 #[inline(always)]
 fn plane_up(Planes { height, width, .. }: Planes, x: &[f32], up: &mut [f32]) {
-    let row = |index: usize| &x[index * width..][..width];
-    // A blended row between two repeated edges.
     let mut blend = vec![0.0; width + 2];
     for (index, out) in up.chunks_exact_mut(2 * width).enumerate() {
-        let near = index / 2;
-        let far = if index % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(height - 1) };
-        for ((blend, &near), &far) in blend[1..=width].iter_mut().zip(row(near)).zip(row(far)) {
-            *blend = 0.75 * near + 0.25 * far;
-        }
-        blend[0] = blend[1];
-        blend[width + 1] = blend[width];
-        let sides = blend[..width].iter().zip(&blend[2..]);
-        for ((out, &middle), (&left, &right)) in
-            out.as_chunks_mut::<2>().0.iter_mut().zip(&blend[1..]).zip(sides)
-        {
-            *out = [0.75 * middle + 0.25 * left, 0.75 * middle + 0.25 * right];
-        }
+        row_up([height, width], x, index, &mut blend, out);
+    }
+}
+
+/// Row `index` of a plane upsampled; `blend` has room for a row of `x` and two values more.
+#[inline(always)]
+pub(crate) fn row_up(
+    [height, width]: [usize; 2],
+    x: &[f32],
+    index: usize,
+    blend: &mut [f32],
+    out: &mut [f32],
+) {
+    let row = |index: usize| &x[index * width..][..width];
+    let near = index / 2;
+    let far = if index % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(height - 1) };
+    // A blended row between two repeated edges.
+    let blend = &mut blend[..width + 2];
+    for ((blend, &near), &far) in blend[1..=width].iter_mut().zip(row(near)).zip(row(far)) {
+        *blend = 0.75 * near + 0.25 * far;
+    }
+    blend[0] = blend[1];
+    blend[width + 1] = blend[width];
+    let sides = blend[..width].iter().zip(&blend[2..]);
+    for ((out, &middle), (&left, &right)) in out.as_chunks_mut::<2>().0.iter_mut().zip(&blend[1..]).zip(sides)
+    {
+        *out = [0.75 * middle + 0.25 * left, 0.75 * middle + 0.25 * right];
     }
 }
 

@@ -50,7 +50,13 @@ pub(crate) fn weight_gradient(
     dw: &mut [f32],
 ) -> Result<(), ShapeError> {
     let size = conv.out_size()?;
-    let source = |channels, [height, width]: [usize; 2]| Source { channels, height, width, step: [1, 1] };
+    let source = |channels, [height, width]: [usize; 2]| Source {
+        channels,
+        height,
+        width,
+        step: [1, 1],
+        upsampled: false,
+    };
     let gradient = Gradient {
         conv: *conv,
         kind,

@@ -71,9 +71,10 @@ proptest! {
         let at = at.index(x.len());
         x[at] = special;
         let (mut reached, mut weights) = (vec![false; y], vec![false; w.len()]);
+        let places = crate::reference::places(&conv, at);
         crate::reference::products(&conv, |i, k, o| {
-            reached[o] |= i == at;
-            weights[k] |= i == at;
+            reached[o] |= places.contains(&i);
+            weights[k] |= places.contains(&i);
         });
         for (mode, _) in modes() {
             let [_, dw, y] = all(&conv, mode, &x, &w, &dy);
@@ -185,6 +186,7 @@ fn shapes_that_make_no_sense_are_errors() {
     let is = |conv: Conv, wanted: ShapeError| assert_eq!(conv.lens().unwrap_err(), wanted);
     is(Conv { stride: [1, 0], ..conv }, ShapeError::Zero("stride"));
     is(Conv { groups: 2, ..conv }, ShapeError::Groups { groups: 2, channels: 3 });
+    is(Conv { upsampled: true, ..conv }, ShapeError::Odd([5, 7]));
     is(Conv { kernel: [9, 1], ..conv }, ShapeError::Kernel { kernel: 9, size: 7 });
     let large = Conv { batch: 1 << 40, height: 1 << 40, ..conv };
     is(large, ShapeError::TooLarge(Box::new(large)));

@@ -3,9 +3,17 @@
 use doppelray_kernels::{Conv, Level, Mode, Precision};
 use proptest::prelude::*;
 
-/// Small convolutions of every kind, one in five such as mixed precision computes by tiles, one of channels by themselves.
+/// Small convolutions of every kind, one in five such as mixed precision computes by tiles, one of channels by themselves; a
+/// quarter of maps that are upsampled first.
 pub(crate) fn convs() -> impl Strategy<Value = Conv> {
-    prop_oneof![3 => any_convs(), 1 => tiled_convs(), 1 => any_convs().prop_map(depthwise)]
+    let plain = prop_oneof![3 => any_convs(), 1 => tiled_convs(), 1 => any_convs().prop_map(depthwise)];
+    (plain, 0..4).prop_map(|(conv, upsampled)| if upsampled == 0 { of_half(conv) } else { conv })
+}
+
+/// The same of a map of even sizes, which is upsampled on the way.
+fn of_half(conv: Conv) -> Conv {
+    let [height, width] = [conv.height, conv.width].map(|size| size.next_multiple_of(2));
+    Conv { height, width, upsampled: true, ..conv }
 }
 
 fn depthwise(conv: Conv) -> Conv {
@@ -61,6 +69,7 @@ fn any_convs() -> impl Strategy<Value = Conv> {
             stride: [down.1, right.1],
             padding: [down.2, right.2],
             groups,
+            upsampled: false,
         };
         conv.out_size().is_ok().then_some(conv)
     })

@@ -64,6 +64,11 @@ fn slopes(at: &[f64], loss: impl Fn(&[f64]) -> f64) -> Vec<f64> {
     (0..at.len()).map(|index| (moved(index, 1e-5) - moved(index, -1e-5)) / 2e-5).collect()
 }
 
+/// Leaky ReLU's slope at an argument.
+fn slope_at(v: f64) -> f64 {
+    if v > 0.0 { 1.0 } else { f64::from(SLOPE) }
+}
+
 fn dot(a: &[f64], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, &b)| a * f64::from(b)).sum()
 }
@@ -76,14 +81,16 @@ struct Found {
     dbias: Vec<f32>,
 }
 
+const SLOPE: f32 = 0.2;
+
 fn normalised(sizes: Channels, x: &[f32], gain: &[f32], bias: &[f32], dy: &[f32]) -> Found {
     let moments = moments(sizes, x).unwrap();
-    let [mut y, mut dx] = [vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]];
+    let (mut y, mut dx) = (vec![f32::NAN; x.len()], dy.to_vec());
     let [mut dgain, mut dbias] = [vec![f32::NAN; gain.len()], vec![f32::NAN; gain.len()]];
-    let rule = Normalisation { sizes, moments: &moments, epsilon: 0.1, gain };
-    normalise(rule, x, bias, &mut y).unwrap();
+    let rule = Normalisation { sizes, moments: &moments, epsilon: 0.1, gain, bias, slope: SLOPE };
+    normalise(rule, x, &mut y).unwrap();
     let to = Gradients { x: &mut dx, gain: &mut dgain, bias: &mut dbias };
-    normalise_gradient(rule, x, dy, to).unwrap();
+    normalise_gradient(rule, x, to).unwrap();
     Found { moments, y, dx, dgain, dbias }
 }
 
@@ -99,16 +106,21 @@ proptest! {
         let [fx, fg, fb] = [&x, &gain, &bias].map(|v| wide(v));
         // A deviation of 0.3 at least divides: values reach 6, gradients a sum of 90 pixels by 3.
         let y = |x: &[f64], gain: &[f64], bias: &[f64]| reference(sizes, x, gain, bias, f64::from(0.1f32));
-        assert_close(&found.y, &y(&fx, &fg, &fb), 4e-6, "y");
+        let (inner, plain_dy) = (y(&fx, &fg, &fb), dy.clone());
+        // Where leaky ReLU bends, a difference sees both slopes: its mask is that of the values themselves.
+        prop_assume!(inner.iter().all(|v| v.abs() > 1e-5));
+        let bent: Vec<f64> = inner.iter().map(|v| v * slope_at(*v)).collect();
+        let dy: Vec<f32> = dy.iter().zip(&inner).map(|(dy, v)| (f64::from(*dy) * slope_at(*v)) as f32).collect();
+        assert_close(&found.y, &bent, 4e-6, "y");
         assert_close(&found.dx, &slopes(&fx, |x| dot(&y(x, &fg, &fb), &dy)), 3e-5, "dx");
         assert_close(&found.dgain, &slopes(&fg, |gain| dot(&y(&fx, gain, &fb), &dy)), 3e-5, "dgain");
         assert_close(&found.dbias, &slopes(&fb, |bias| dot(&y(&fx, &fg, bias), &dy)), 3e-5, "dbias");
 
-        let (mut z, mut dx) = (vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]);
+        let (mut z, mut dx, dy) = (vec![f32::NAN; x.len()], plain_dy.clone(), plain_dy);
         affine(sizes, &x, [&gain, &bias], &mut z).unwrap();
         let [mut dgain, mut dbias] = [vec![f32::NAN; planes], vec![f32::NAN; planes]];
         let to = Gradients { x: &mut dx, gain: &mut dgain, bias: &mut dbias };
-        affine_gradient(sizes, &gain, [&x, &dy], to).unwrap();
+        affine_gradient(sizes, &gain, &x, to).unwrap();
         let line = |x: &[f64], gain: &[f64], bias: &[f64]| -> Vec<f64> {
             x.iter().enumerate().map(|(i, x)| x * gain[i / sizes.pixels] + bias[i / sizes.pixels]).collect()
         };
@@ -127,22 +139,21 @@ proptest! {
         let [x, dy] = [0, 1].map(|i| numbers(planes * pixels, seed ^ i));
         let [gain, bias] = [2, 3].map(|i| numbers(planes, seed ^ i));
         let shift = numbers(channels, seed ^ 4);
-        let rule = PixelNorm { sizes, shift: &shift, gain: &gain, bias: &bias, epsilon: 0.1, slope: 0.2 };
-        let [mut y, mut dx] = [vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]];
+        let rule = PixelNorm { sizes, shift: &shift, gain: &gain, bias: &bias, epsilon: 0.1, slope: SLOPE };
+        let (mut y, mut dx) = (vec![f32::NAN; x.len()], dy.clone());
         let [mut dgain, mut dbias] = [vec![f32::NAN; planes], vec![f32::NAN; planes]];
         let mut dshift = vec![f32::NAN; channels];
         pixel_norm(rule, &x, &mut y).unwrap();
         let to = PixelGradients { x: &mut dx, shift: &mut dshift, gain: &mut dgain, bias: &mut dbias };
-        pixel_norm_gradient(rule, &x, &dy, to).unwrap();
+        pixel_norm_gradient(rule, &x, to).unwrap();
         // Where leaky ReLU bends, a difference sees both slopes: its mask is that of the values themselves.
         let plain = |x: &[f64], shift: &[f64], gain: &[f64], bias: &[f64]| pixel_wise(sizes, x, [shift, gain, bias]);
         let [fx, fs, fg, fb] = [&x, &shift, &gain, &bias].map(|v| wide(v));
         let inner = plain(&fx, &fs, &fg, &fb);
-        let slope = |v: &f64| if *v > 0.0 { 1.0 } else { f64::from(0.2f32) };
         let near = inner.iter().any(|v| v.abs() < 1e-6);
         prop_assume!(!near);
-        assert_close(&y, &inner.iter().map(|v| v * slope(v)).collect::<Vec<_>>(), 2e-6, "y");
-        let masked: Vec<f32> = dy.iter().zip(&inner).map(|(dy, v)| (f64::from(*dy) * slope(v)) as f32).collect();
+        assert_close(&y, &inner.iter().map(|v| v * slope_at(*v)).collect::<Vec<_>>(), 2e-6, "y");
+        let masked: Vec<f32> = dy.iter().zip(&inner).map(|(dy, v)| (f64::from(*dy) * slope_at(*v)) as f32).collect();
         if pixels < 30 {
             assert_close(&dx, &slopes(&fx, |x| dot(&plain(x, &fs, &fg, &fb), &masked)), 3e-5, "dx");
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::networks::SLOPE;
 use crate::networks::generator::rows;
-use crate::ops::{self, Precision, Window, convolution, leaky_relu};
+use crate::ops::{self, NormRule, Precision, Window, convolution};
 use crate::parameters::{Init, replace, values};
 use crate::settings::{broken, widths_fit};
 
@@ -180,7 +180,8 @@ impl Halving {
         let batch = x.dims()[0] as i32;
         let x = convolution(x, self.weight.normal(), Window::new(2, 1).precision(precision));
         let each = |v: &Param<Tensor<1>>| v.val().unsqueeze::<2>().expand([batch, -1]); // [b, c]
-        leaky_relu(ops::normalise(x, each(&self.gain), each(&self.bias), 1e-5).0, SLOPE)
+        let rule = NormRule { epsilon: 1e-5, slope: SLOPE };
+        ops::normalise(x, each(&self.gain), each(&self.bias), rule).0
     }
 }
 

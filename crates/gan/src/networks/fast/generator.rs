@@ -16,7 +16,8 @@ use crate::networks::fast::pooling::{POOLED, pooled};
 use crate::networks::generator::{between, rows};
 use crate::networks::{SLOPE, haar};
 use crate::ops::{
-    self, Activation, Frozen, Precision, Window, convolution, convolution_bias_activation, leaky_relu, tanh,
+    self, Activation, Frozen, NormRule, Precision, Window, convolution, convolution_bias_activation,
+    leaky_relu, tanh,
 };
 use crate::parameters::{Init, replace, values};
 use crate::settings::{broken, widths_fit};
@@ -63,6 +64,8 @@ pub enum Statistics {
 const REACH: usize = 3;
 /// Blocks from the smallest that end in gated linear units.
 const GATED: usize = 2;
+/// The slope of leaky ReLU where there is none.
+const PLAIN: f32 = 1.0;
 /// Keeps a normalisation from dividing by 0; PyTorch's value.
 const EPSILON: f32 = 1e-5;
 /// The share of a batch's statistics in the kept ones.
@@ -163,7 +166,7 @@ impl FastGenerator {
         let condition = Tensor::cat(vec![latents, labels], 1); // [b, z + e]
         let x = condition.clone().matmul(self.seed.val()).reshape([batch, -1, side, side]);
         let mut pass = Pass { condition, noise, drawn: 0, statistics, window: self.window };
-        let mut levels = vec![ops::glu(self.first.forward(x, &mut pass))]; // [b, c0, base, base]
+        let mut levels = vec![ops::glu(self.first.forward(x, PLAIN, &mut pass))]; // [b, c0, base, base]
         for (i, block) in self.blocks.iter().enumerate() {
             let mut x = block.forward(levels[i].clone(), &mut pass); // [b, c, h, w]
             if let Some(from) = (i + 1).checked_sub(REACH) {
@@ -236,9 +239,11 @@ struct Block {
 
 impl Block {
     fn forward(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
-        self.steps.iter().fold(ops::upsample(x), |x, step| {
-            let x = step.forward(x, pass);
-            if self.gated { ops::glu(x) } else { leaky_relu(x, SLOPE) }
+        let windows = [pass.window.upsampled(), pass.window];
+        let slope = if self.gated { PLAIN } else { SLOPE };
+        self.steps.iter().zip(windows).fold(x, |x, (step, window)| {
+            let x = step.forward(x, window, slope, pass);
+            if self.gated { ops::glu(x) } else { x }
         })
     }
 }
@@ -265,14 +270,14 @@ impl Step {
         self.frozen = Some(Frozen::of(self.weight.val()));
     }
 
-    fn forward(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>, window: Window, slope: f32, pass: &mut Pass) -> Tensor<4> {
         let x = match &self.frozen {
-            Some(frozen) => frozen.convolve(x, pass.window, Activation::Identity),
-            None => convolution(x, self.weight.val(), pass.window),
+            Some(frozen) => frozen.convolve(x, window, Activation::Identity),
+            None => convolution(x, self.weight.val(), window),
         }; // [b, c, h, w]
         let [_, _, height, width] = x.dims();
         let x = ops::add_noise(x, self.noise.val(), pass.noise([height, width]));
-        self.norm.forward(x, pass)
+        self.norm.forward(x, slope, pass)
     }
 }
 
@@ -295,20 +300,22 @@ impl Norm {
         }
     }
 
-    fn forward(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+    /// `[b, c, h, w]` to the same, then leaky ReLU.
+    fn forward(&self, x: Tensor<4>, slope: f32, pass: &mut Pass) -> Tensor<4> {
         let channels = x.dims()[1];
         let style = pass.condition.clone().matmul(self.style.val()) + self.offset.val().unsqueeze(); // [b, 2c]
         let [gain, bias] = [style.clone().narrow(1, 0, channels) + 1.0, style.narrow(1, channels, channels)];
         match pass.statistics {
             Statistics::Batch(found) => {
-                let (y, mean, variance) = ops::normalise(x, gain, bias, EPSILON);
+                let (y, mean, variance) = ops::normalise(x, gain, bias, NormRule { epsilon: EPSILON, slope });
                 found.push([mean, variance]);
                 y
             }
             Statistics::Kept => {
                 let gain = gain / (self.variance.val() + EPSILON).sqrt().unsqueeze();
                 let bias = bias - gain.clone() * self.mean.val().unsqueeze();
-                ops::affine(x, gain, bias)
+                let y = ops::affine(x, gain, bias);
+                if slope == PLAIN { y } else { leaky_relu(y, slope) }
             }
         }
     }
