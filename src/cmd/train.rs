@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
+use doppelray_gan::checkpoint::is_checkpoint;
 use doppelray_gan::train::{Alone, Peers, Plan, Stop, Summary, train};
 use doppelray_gan::{Processor, Settings};
 use doppelray_images::Collection;
@@ -42,8 +43,9 @@ pub(crate) struct Train {
     #[arg(long, default_value = "cpu")]
     device: Processor,
     /// Begin as the generator of this model or run (or of `knee`, which comes with the program), of the same shape, instead
-    /// of at random; the critics learn alone for the first 100 steps (rest_steps).
-    #[arg(long, value_name = "RUN|MODEL")]
+    /// of at random; the critics learn alone for the first 100 steps (rest_steps). Of a checkpoint
+    /// (RUN/checkpoint/newest.safetensors) all goes on, generator, critics and count of images, with the settings of this run.
+    #[arg(long, value_name = "RUN|MODEL|CHECKPOINT")]
     from: Option<PathBuf>,
     /// Replace a setting: game.adam.rate=1e-4. May be given often.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -137,7 +139,9 @@ impl Train {
 
     /// The settings of the command line, with some more replaced.
     fn settings(&self, more: &[String]) -> anyhow::Result<Settings> {
-        let rest = self.from.as_ref().map(|_| format!("rest_steps={REST}"));
+        // The critics of a checkpoint have learned.
+        let fresh = self.from.as_ref().filter(|from| !is_checkpoint(from));
+        let rest = fresh.map(|_| format!("rest_steps={REST}"));
         let mut changes: Vec<String> = rest.into_iter().chain(self.set.clone()).collect();
         if let Some([first, last]) = self.grades {
             changes.push(format!("grades={:?}", (first..=last).collect::<Vec<_>>()));

@@ -57,6 +57,26 @@ fn a_run_begins_as_another_model_and_says_so() {
 }
 
 #[test]
+fn a_run_goes_on_elsewhere_with_other_settings_or_with_the_same() {
+    let lab = begun("a_run_goes_on_elsewhere");
+    std::fs::copy(lab.path("run/checkpoint/newest.safetensors"), lab.path("begin.safetensors")).unwrap();
+    let on =
+        |folder: &str| format!("train knees --out {folder} {SMALL} --kimg 1.04 --from begin.safetensors");
+    lab.succeed(&on("same"));
+    lab.succeed(&format!("{} --set game.adam.rate=1e-6", on("slower")));
+    lab.succeed(&format!("train knees --out run {SMALL} --kimg 1.04"));
+    // Of all that lies in the three folders: what the same seeds look like after twice as many images.
+    let grid = |run: &str| lab.files(run).into_iter().filter(|(path, _)| path.starts_with("samples")).last();
+    assert!(grid("run").is_some() && grid("same") == grid("run") && grid("slower") != grid("run"));
+    assert_eq!(lab.text("same/log.jsonl").lines().count(), 1);
+    assert!(lab.text("same/log.jsonl").contains("\"images\":1000"));
+    let said = lab.fail(1, &on("same").replace(" --from begin.safetensors", ""));
+    assert!(said.contains("began from another model"), "{said}");
+    let wider = format!("{} --set game.generator.channels=[8,16]", on("wider"));
+    assert!(lab.fail(1, &wider).contains("has shape"));
+}
+
+#[test]
 fn images_that_find_no_room_in_memory_wait_in_a_file_and_nothing_else_changes() {
     let lab = begun("begun_without_room");
     lab.succeed(&format!("train knees --out tight {SMALL} --kimg 0.08 --cache 0"));

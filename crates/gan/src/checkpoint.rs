@@ -48,6 +48,11 @@ impl Position {
     }
 }
 
+/// Whether a file is the checkpoint of a run, which tells where the run stands.
+pub fn is_checkpoint(path: &Path) -> bool {
+    path.is_file() && store::read::<Position>(path).is_ok()
+}
+
 fn newest(folder: &Path) -> PathBuf {
     folder.join("newest.safetensors")
 }

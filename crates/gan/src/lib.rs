@@ -15,6 +15,7 @@ pub mod mobilenet;
 pub mod model;
 pub mod networks;
 pub mod ops;
+mod origin;
 pub mod own;
 pub mod parameters;
 pub mod pretrained;

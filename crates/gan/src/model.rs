@@ -71,7 +71,7 @@ impl Stored {
             let reason = format!("model format {}, this version reads {FORMAT}", header.format);
             return Err(Error::content(&path, reason));
         }
-        let hash = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+        let hash = hash(bytes);
         Ok(Self { path, parameters, header, hash })
     }
 
@@ -86,6 +86,11 @@ impl Stored {
         let bytes = std::fs::read(&file).map_err(Error::file(&file))?;
         Self::parse(file, &bytes)
     }
+}
+
+/// SHA-256 of a file's bytes, in hexadecimal digits.
+pub(crate) fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Writes a model file: large arrays in half precision, whose error is below a grey level of 8 bits.

@@ -20,7 +20,8 @@ use crate::device::Processor;
 use crate::error::{Error, Result};
 use crate::game::{self, Game, Share};
 pub use crate::game::{Alone, Peers};
-use crate::model::{self, Header, Manner, Stored};
+use crate::model::{self, Header, Manner};
+use crate::origin::Origin;
 use crate::run::{Config, Run, Tick, tile};
 use crate::settings::Settings;
 use crate::tensorboard::Events;
@@ -31,7 +32,7 @@ pub struct Plan<'a> {
     pub collection: &'a Collection,
     /// How.
     pub settings: &'a Settings,
-    /// A model, or a run, whose generator this one begins as.
+    /// A model, or a run, whose generator this one begins as; or the checkpoint of one, which goes on here with these settings.
     pub from: Option<&'a Path>,
     /// Bytes of memory that decoded images may take; beyond, they wait in a file of the run's folder.
     pub room: u64,
@@ -81,12 +82,12 @@ pub fn train(plan: Plan, out: &Path, stop: Stop, listener: Listener) -> Result<S
             "passes: a multiple of the {processes} processes is needed; say --set passes={processes}"
         )));
     }
-    let from = from.map(Stored::find).transpose()?;
+    let from = from.map(Origin::find).transpose()?;
     let config = Config {
         made_by: env!("CARGO_PKG_VERSION").to_owned(),
         collection: collection.root().display().to_string(),
         data: collection.hash(),
-        from: from.as_ref().map(|model| model.hash.clone()),
+        from: from.as_ref().map(|origin| origin.hash.clone()),
         settings: settings.clone(),
     };
     let run = if place == 0 { Run::open(out, &config)? } else { Run::beside(out) };
@@ -95,9 +96,9 @@ pub fn train(plan: Plan, out: &Path, stop: Stop, listener: Listener) -> Result<S
     let data = Data::read(collection, settings, Room { memory: room, folder: out }, listener)?;
     let judge = if place == 0 { Judge::of(collection, settings)? } else { None };
     let mut session = Session { judge, ..Session::begin((run, peers), settings, (data, &device), listener)? };
-    if let Some(model) = from.filter(|_| session.position.step == 0) {
-        let told = |reason| Error::content(plan.from.unwrap_or(out), reason);
-        session.game.start_from(&model.parameters).map_err(told)?;
+    if let Some(origin) = from.filter(|_| session.position.step == 0) {
+        let step = origin.begin(&mut *session.game)?;
+        (session.position.step, session.clock.tick_step) = (step, step);
     }
     session.game.prepare(&session.data)?;
     session.go(stop)

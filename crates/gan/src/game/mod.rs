@@ -82,6 +82,11 @@ pub(crate) trait Game {
     ///
     /// Fails with the first name that is missing or of another shape.
     fn restore(&mut self, state: &Parameters, steps: u64) -> Result<(), String>;
+
+    /// The same with other settings, and perhaps other data: what is known of the data is left to [`Game::prepare`].
+    fn go_on(&mut self, state: &Parameters, steps: u64) -> Result<(), String> {
+        self.restore(state, steps)
+    }
 }
 
 /// A game before its first step, played on a device.

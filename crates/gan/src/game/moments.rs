@@ -2,8 +2,9 @@
 //!
 //! Critics judge image by image and forget; a generator can please them with little variety and with a constant offset
 //! of texture. Here the mean of each grade and the second moments of all fakes, followed over many batches, are compared
-//! with those of real images (generative feature matching, dos Santos et al. 2019), in the leading principal components
-//! of the features that the critics see. Each fake is pulled along the difference.
+//! with those of real images (generative feature matching, dos Santos et al. 2019): along the directions of the features that
+//! the critics see in which real grades differ, and along the leading principal components. Each fake is pulled along the
+//! difference.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use doppelray_measures::Features;
@@ -13,8 +14,12 @@ use crate::error::{Error, Result};
 use crate::networks::fast::pooling::{pooled, spread};
 use crate::parameters::{Array, Parameters, values};
 
-/// Principal components that are compared.
+/// Directions that are compared.
 pub(super) const COMPONENTS: usize = 64;
+/// Principal components in which grades may differ: what tells them apart is small beside what tells films apart.
+const WIDE: usize = 128;
+/// What the directions before must leave of one, in deviations of real images, for it to be one of its own.
+const OWN: f64 = 0.01;
 /// The share of a new batch in the followed second moments: some fifty batches count.
 const NEW_BATCH: f32 = 0.02;
 /// The share of a new image in its grade's followed mean.
@@ -52,7 +57,9 @@ impl Moments {
         let width = summaries.len() / grades.len();
         let told = |e| Error::Setting(format!("game.moments: the real images' features cannot be used: {e}"));
         let features = Features::new(width, summaries).map_err(told)?;
-        let Whitening { map, offset } = Whitening::of(&features, COMPONENTS).map_err(told)?;
+        let wide = WIDE.min(width).max(COMPONENTS);
+        let white = Whitening::of(&features, wide).map_err(told)?;
+        let Whitening { map, offset } = turned(white, &features, (grades, count));
         let array = |values, shape: [usize; 2]| Array { shape: shape.to_vec(), values };
         let zeros = || array(vec![0.0; count * COMPONENTS], [count, COMPONENTS]);
         let mut moments = Self {
@@ -64,23 +71,11 @@ impl Moments {
             second: array(vec![0.0; COMPONENTS * COMPONENTS], [COMPONENTS, COMPONENTS]),
         };
         moments.second.values = moments.second_apart().iter().map(|v| -v).collect();
-        moments.real.values = moments.grade_means(&features, grades, count);
+        let means = grade_means(&features, (grades, count));
+        let real = moments.white(Tensor::from_data(TensorData::new(means, [count, width]), device));
+        moments.real.values = values(real);
         moments.means = moments.real.clone();
         Ok(moments)
-    }
-
-    fn grade_means(&self, features: &Features, grades: &[usize], count: usize) -> Vec<f32> {
-        let rows = (0..features.len()).flat_map(|i| features.row(i)).copied().collect();
-        let summaries = TensorData::new(rows, [features.len(), features.width()]);
-        let white = values(self.white(Tensor::from_data(summaries, &self.device)));
-        let mut sums = vec![0.0; count * COMPONENTS];
-        let mut images = vec![0u32; count];
-        for (row, grade) in white.chunks_exact(COMPONENTS).zip(grades) {
-            images[*grade] += 1;
-            slot(&mut sums, *grade).iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-        }
-        let share = |i: usize| 1.0 / images[i / COMPONENTS].max(1) as f32;
-        sums.iter().enumerate().map(|(i, sum)| sum * share(i)).collect()
     }
 
     fn white(&self, summaries: Tensor<2>) -> Tensor<2> {
@@ -170,6 +165,57 @@ impl Moments {
     }
 }
 
+/// The mean features of each grade's images, `[g, n]`; those of all images for a grade without any.
+fn grade_means(features: &Features, (grades, count): (&[usize], usize)) -> Vec<f32> {
+    let mean = |rows: Vec<usize>| {
+        let mut sums = vec![0.0f64; features.width()];
+        for row in &rows {
+            sums.iter_mut().zip(features.row(*row)).for_each(|(sum, value)| *sum += f64::from(*value));
+        }
+        sums.into_iter().map(move |sum| (sum / rows.len() as f64) as f32)
+    };
+    let of = |grade: usize| {
+        let own: Vec<usize> = (0..grades.len()).filter(|i| grades[*i] == grade).collect();
+        mean(if own.is_empty() { (0..grades.len()).collect() } else { own })
+    };
+    (0..count).flat_map(of).collect()
+}
+
+/// The whitening to [`COMPONENTS`] directions at right angles: first those in which the grades' means differ, then the leading
+/// components, each without what the ones before have of it.
+fn turned(white: Whitening, features: &Features, grades: (&[usize], usize)) -> Whitening {
+    let Whitening { map, offset } = white;
+    let wide = offset.len();
+    let column = |k: usize| map.iter().skip(k).step_by(wide);
+    let component = |k: usize| (0..wide).map(|i| f64::from(u8::from(i == k))).collect::<Vec<f64>>();
+    let means = grade_means(features, grades);
+    let of_grade = means.chunks_exact(features.width()).map(|mean| {
+        let along = |k: usize| {
+            let sum: f64 = mean.iter().zip(column(k)).map(|(m, w)| f64::from(*m) * f64::from(*w)).sum();
+            sum + f64::from(offset[k])
+        };
+        (0..wide).map(along).collect()
+    });
+    let varies = (0..wide).filter(|k| column(*k).any(|v| *v != 0.0));
+    let mut directions: Vec<Vec<f64>> = Vec::new();
+    for mut direction in of_grade.chain(varies.map(component)) {
+        for before in &directions {
+            let share: f64 = before.iter().zip(&direction).map(|(a, b)| a * b).sum();
+            direction.iter_mut().zip(before).for_each(|(d, b)| *d -= share * b);
+        }
+        let left = direction.iter().map(|v| v * v).sum::<f64>().sqrt();
+        if left > OWN && directions.len() < COMPONENTS {
+            directions.push(direction.iter().map(|d| d / left).collect());
+        }
+    }
+    directions.resize(COMPONENTS, vec![0.0; wide]);
+    let along = |row: &[f32]| -> Vec<f32> {
+        let product = |d: &Vec<f64>| row.iter().zip(d).map(|(v, d)| f64::from(*v) * d).sum::<f64>() as f32;
+        directions.iter().map(product).collect()
+    };
+    Whitening { map: map.chunks_exact(wide).flat_map(along).collect(), offset: along(&offset) }
+}
+
 /// The values of one grade.
 fn slot(values: &mut [f32], grade: usize) -> &mut [f32] {
     &mut values[grade * COMPONENTS..(grade + 1) * COMPONENTS]
@@ -223,6 +269,35 @@ mod tests {
     fn fakes_like_the_real_ones_are_nearest_and_dull_or_moved_ones_further() {
         let (alike, dull, moved) = (apart(1.0, 0.0), apart(0.5, 0.0), apart(1.0, 0.5));
         assert!(alike < 0.5 * dull && alike < 0.5 * moved, "{alike} {dull} {moved}");
+    }
+
+    #[test]
+    fn directions_are_white_and_the_first_tell_the_grades_apart() {
+        // Two grades that differ in one of twenty features, and little beside what the others vary.
+        let mut draws = stream(3, Purpose::Batch, 0);
+        let grades: Vec<usize> = (0..400).map(|i| i % 2).collect();
+        let row = |grade: &usize| {
+            let mut row: Vec<f32> = (0..100).map(|_| draws.normal() as f32).collect();
+            (0..99).for_each(|i| row[i] = row[i] * 0.5 + row[99] * 3.0);
+            row[7] += *grade as f32 * 0.75;
+            row
+        };
+        let features = Features::new(100, grades.iter().flat_map(row).collect()).unwrap();
+        let Whitening { map, offset } =
+            turned(Whitening::of(&features, 100).unwrap(), &features, (&grades, 2));
+        let along = |i: usize, k: usize| {
+            let row = features.row(i).iter().enumerate();
+            row.map(|(j, v)| v * map[j * COMPONENTS + k]).sum::<f32>() + offset[k]
+        };
+        let apart = |k: usize| {
+            let signed = (0..400).map(|i| along(i, k) * if grades[i] == 0 { 1.0 } else { -1.0 });
+            (signed.sum::<f32>() / 200.0).abs()
+        };
+        assert!(apart(0) > 0.8 && (1..COMPONENTS).all(|k| apart(k) < 1e-2), "{} {}", apart(0), apart(1));
+        for k in [0, 1, 40] {
+            let square = (0..400).map(|i| along(i, k).powi(2)).sum::<f32>() / 400.0;
+            assert!((square - 1.0).abs() < 0.02, "{square}");
+        }
     }
 
     #[test]

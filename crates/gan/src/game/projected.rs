@@ -78,7 +78,7 @@ const LEVELS: usize = 4;
 const STANDARD: usize = 64;
 const TOGETHER: usize = 8;
 /// Real images that their moments are taken of.
-const REAL: usize = 1536;
+const REAL: usize = 3072;
 /// How often one of few images may be among them, augmented each time.
 const REPEATS: usize = 4;
 
@@ -446,15 +446,19 @@ impl Game for Play {
     }
 
     fn restore(&mut self, state: &Parameters, steps: u64) -> Result<(), String> {
+        if self.config.moments > 0.0 {
+            self.moments = Some(Moments::restored(&below("moments", state), &self.device)?);
+        }
+        self.go_on(state, steps)
+    }
+
+    fn go_on(&mut self, state: &Parameters, steps: u64) -> Result<(), String> {
         self.generator = load(self.generator.clone(), &below("generator", state))?;
         self.critics = load(self.critics.clone(), &below("critics", state))?;
         self.projector = load(self.projector.clone(), &below("projector", state))?;
         self.average = below("average", state);
         let changed = state.get("augmented").ok_or("tensor `augmented` is missing")?;
         self.changed = changed.values.iter().map(|v| f64::from(*v)).sum();
-        if self.config.moments > 0.0 {
-            self.moments = Some(Moments::restored(&below("moments", state), &self.device)?);
-        }
         self.adams = ["generator", "critics"].map(|name| Adam::restored(name, state, steps));
         Ok(())
     }
