@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use doppelray_images::collection::{About, Collection, Kind};
+use doppelray_images::collection::{About, Collection, Kind, UNGRADED};
 use doppelray_images::files::write_private;
 use doppelray_images::import::{
     self, Account, Balance, Columns, Key, Lookalikes, Outcome, Pattern, Pixels, Plan, Refusals, Report,
@@ -434,9 +434,8 @@ impl From<KindArg> for Kind {
 
 /// A table of grades by split, and what was left out and why.
 fn summary(report: &Report) -> String {
-    let ungraded = report.counts.values().any(|grades| grades.contains_key("ungraded"));
-    let grades: &[&str] =
-        if ungraded { &["0", "1", "2", "3", "4", "ungraded"] } else { &["0", "1", "2", "3", "4"] };
+    let ungraded = report.counts.values().any(|grades| grades.contains_key(UNGRADED));
+    let grades = &["0", "1", "2", "3", "4", UNGRADED][..if ungraded { 6 } else { 5 }];
     let mut text = films(report);
     text += &head("grade", grades);
     let mut total = vec![0; grades.len() + 1];
@@ -509,7 +508,7 @@ fn width(grade: &str) -> usize {
 
 fn line(text: &mut String, name: &str, counts: &[usize]) {
     let (all, grades) = counts.split_last().expect("a sum stands last");
-    let width = |at: usize| if at == 5 { width("ungraded") } else { width("0") };
+    let width = |at: usize| if at == 5 { width(UNGRADED) } else { width("0") };
     let cells: String =
         grades.iter().enumerate().map(|(at, count)| format!("{count:>w$}", w = width(at))).collect();
     let _infallible = writeln!(text, "{name:12}{cells}{all:>8}");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{anyhow, ensure};
 use clap::Args;
 use doppelray_images::Collection;
-use doppelray_images::collection::Kind;
+use doppelray_images::collection::{Kind, called};
 
 use super::Common;
 use crate::console::{Console, Usage};
@@ -152,8 +152,7 @@ impl Release {
         let kept = collection.rows().iter().filter(|row| !out.contains(row.file.as_str()));
         let mut grades = BTreeMap::<String, usize>::new();
         for row in kept {
-            *grades.entry(row.grade.map_or_else(|| "ungraded".to_owned(), |g| g.to_string())).or_default() +=
-                1;
+            *grades.entry(called(row.grade)).or_default() += 1;
         }
         let model = about.settings.get("model").and_then(toml::Value::as_str).unwrap_or_default();
         Ok(Decision {

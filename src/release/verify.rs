@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
+use doppelray_images::collection::called;
 use doppelray_images::mark::{BITS, ENOUGH, Watermark, read as statement};
 use doppelray_images::progress::{Event, Listener};
 use doppelray_images::source::{Format, Origin};
@@ -201,8 +202,7 @@ fn told(package: &Path, release: &Release, entries: &[Entry]) -> anyhow::Result<
     }
     let mut grades = BTreeMap::<String, usize>::new();
     for entry in entries {
-        let grade = entry.grade.map_or_else(|| "ungraded".to_owned(), |g| g.to_string());
-        *grades.entry(grade).or_default() += 1;
+        *grades.entry(called(entry.grade)).or_default() += 1;
     }
     ensure!(
         entries.len() == release.images.count && grades == release.images.grades,

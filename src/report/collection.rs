@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use doppelray_images::Collection;
-use doppelray_images::collection::About;
+use doppelray_images::collection::{About, called};
 use doppelray_images::import::{Account, Lookalike, Outcome, Report};
 use doppelray_measures::rng::{Purpose, stream};
 use serde::Serialize;
@@ -97,8 +97,4 @@ pub(crate) fn films<'a>(files: impl Iterator<Item = (Option<u8>, &'a str)>) -> B
         *files = chosen;
     }
     films
-}
-
-fn called(grade: Option<u8>) -> String {
-    grade.map_or_else(|| "ungraded".to_owned(), |grade| grade.to_string())
 }

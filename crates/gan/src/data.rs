@@ -120,8 +120,9 @@ impl Data {
         let position = |row: &Row| settings.position(Label::of(row)?).ok();
         let rows: Vec<(usize, &Row)> =
             collection.split(SPLIT).into_iter().filter_map(|row| Some((position(row)?, row))).collect();
-        let sideless: Vec<&Row> = rows.iter().map(|(_, row)| *row).filter(|row| row.side.is_none()).collect();
-        if let (true, Some(first)) = (settings.side, sideless.first()) {
+        let sideless = rows.iter().map(|(_, row)| *row).filter(|row| settings.side && row.side.is_none());
+        let sideless: Vec<&Row> = sideless.collect();
+        if let Some(first) = sideless.first() {
             let reason = format!(
                 "{} images of the split `{SPLIT}` have no side, the first is `{}`; import them with it, or train without `side`",
                 sideless.len(),
@@ -131,7 +132,7 @@ impl Data {
         }
         let labels: Vec<usize> = rows.iter().map(|(label, _)| *label).collect();
         let mut grades = vec![Vec::new(); settings.grades.len()];
-        labels.iter().enumerate().for_each(|(at, label)| grades[label % settings.grades.len()].push(at));
+        labels.iter().enumerate().for_each(|(at, label)| grades[settings.grade_of(*label)].push(at));
         let counts: Vec<usize> = grades.iter().map(Vec::len).collect();
         if let Some(empty) = counts.iter().position(|c| *c == 0) {
             let reason = format!(

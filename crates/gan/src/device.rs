@@ -20,7 +20,7 @@ pub enum Processor {
 
 impl Processor {
     /// Its names on the command line.
-    pub const NAMES: [&str; 3] = ["cpu", "wgpu", "cuda"];
+    const NAMES: [&str; 3] = ["cpu", "wgpu", "cuda"];
 
     /// The device, off the tape.
     ///

@@ -52,9 +52,14 @@ impl Settings {
         Ok(place + self.before(label.side) as f64)
     }
 
+    /// Which of the grades a position is of, whatever its side.
+    pub(crate) fn grade_of(&self, position: usize) -> usize {
+        position % self.grades.len()
+    }
+
     /// The position of another grade among those of the same side.
     pub(crate) fn regraded(&self, position: usize, grade: usize) -> usize {
-        position - position % self.grades.len() + grade
+        position - self.grade_of(position) + grade
     }
 
     /// Labels of other sides that come before.

@@ -234,7 +234,7 @@ impl Conv {
                 return Err(ShapeError::Groups { groups: self.groups, channels });
             }
         }
-        if self.upsampled && [self.height, self.width].iter().any(|size| size % 2 != 0) {
+        if self.upsampled && [self.height, self.width].iter().any(|size| !size.is_multiple_of(2)) {
             return Err(ShapeError::Odd([self.height, self.width]));
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use doppelray_images::collection::UNGRADED;
 use doppelray_images::import::{Account, Lookalike};
 
 use super::shell::{figure, page, paragraph, section, table};
@@ -48,7 +49,7 @@ pub(super) fn films(
 ) -> anyhow::Result<String> {
     let mut out = String::new();
     for (grade, files) in films {
-        let name = if grade == "ungraded" { "Ungraded".to_owned() } else { format!("Grade {grade}") };
+        let name = if grade == UNGRADED { "Ungraded".to_owned() } else { format!("Grade {grade}") };
         out += &format!(
             "<h3>{}<small>{}</small></h3>\n<div class=\"films small\">\n",
             escape(&name),

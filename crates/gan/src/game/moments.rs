@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn directions_are_white_and_the_first_tell_the_grades_apart() {
-        // Two grades that differ in one of twenty features, and little beside what the others vary.
+        // Two grades that differ in one of a hundred features, and little beside what all share.
         let mut draws = stream(3, Purpose::Batch, 0);
         let grades: Vec<usize> = (0..400).map(|i| i % 2).collect();
         let row = |grade: &usize| {

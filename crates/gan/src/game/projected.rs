@@ -263,11 +263,14 @@ impl Play {
         drop(fake);
         let mut lost = scalar(&loss);
         let mut found = slopes(&self.critics, loss.backward());
-        let [real, wrong] = self.critics.forward_twice(real, [labels, &part.wrong], precision);
-        let loss = if mismatch > 0.0 && self.settings.grades.len() > 1 {
-            hinge(&real, 1.0) + hinge(&wrong, -1.0) * mismatch
+        let (real, loss) = if mismatch > 0.0 && self.settings.grades.len() > 1 {
+            let [real, wrong] = self.critics.forward_twice(real, [labels, &part.wrong], precision);
+            let loss = hinge(&real, 1.0) + hinge(&wrong, -1.0) * mismatch;
+            (real, loss)
         } else {
-            hinge(&real, 1.0)
+            let real = self.critics.forward(real, labels, precision);
+            let loss = hinge(&real, 1.0);
+            (real, loss)
         };
         lost += scalar(&loss);
         let losses =
@@ -351,7 +354,8 @@ fn others(mut draws: Stream, settings: &Settings, labels: &[usize]) -> Vec<usize
         return labels.to_vec();
     }
     let other = |label: &usize| {
-        let weights: Vec<f64> = (0..count).map(|g| (g.abs_diff(label % count) as f64).powi(2)).collect();
+        let far = |grade: usize| (grade.abs_diff(settings.grade_of(*label)) as f64).powi(2);
+        let weights: Vec<f64> = (0..count).map(far).collect();
         settings.regraded(*label, draws.choose(&weights))
     };
     labels.iter().map(other).collect()

@@ -87,6 +87,14 @@ pub struct Row {
     pub flags: String,
 }
 
+/// What images without a grade are called, in folders, tables and reports.
+pub const UNGRADED: &str = "ungraded";
+
+/// What images of a grade are called, in folders, tables and reports.
+pub fn called(grade: Option<u8>) -> String {
+    grade.map_or_else(|| UNGRADED.to_owned(), |grade| grade.to_string())
+}
+
 /// A collection that was opened and found consistent.
 #[derive(Clone, Debug)]
 pub struct Collection {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{About, Collection, Row, check, hex};
+use super::{About, Collection, Row, called, check, hex};
 use crate::error::{Error, Result};
 use crate::files::{beside, sync_folder, write_whole};
 use crate::{Image, png};
@@ -84,8 +84,7 @@ impl Writer {
 
     /// Where an image of this split, grade and id stands.
     pub fn place(split: &str, grade: Option<u8>, id: &str) -> String {
-        let grade = grade.map_or_else(|| "ungraded".to_owned(), |g| g.to_string());
-        format!("images/{split}/{grade}/{id}.png")
+        format!("images/{split}/{}/{id}.png", called(grade))
     }
 
     /// Encodes one image to the place that `row.file` names and fills in its hash; from any thread.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::collection::{About, Row};
+use crate::collection::{About, Row, called};
 use crate::dicom::Codec;
 use crate::source::Header;
 
@@ -133,8 +133,7 @@ impl Report {
 fn counts(rows: &[Row]) -> BTreeMap<String, BTreeMap<String, usize>> {
     let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     for row in rows {
-        let grade = row.grade.map_or_else(|| "ungraded".to_owned(), |g| g.to_string());
-        *counts.entry(row.split.clone()).or_default().entry(grade).or_default() += 1;
+        *counts.entry(row.split.clone()).or_default().entry(called(row.grade)).or_default() += 1;
     }
     counts
 }

@@ -80,7 +80,7 @@ pub(crate) fn row_up(
 ) {
     let row = |index: usize| &x[index * width..][..width];
     let near = index / 2;
-    let far = if index % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(height - 1) };
+    let far = if index.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(height - 1) };
     // A blended row between two repeated edges.
     let blend = &mut blend[..width + 2];
     for ((blend, &near), &far) in blend[1..=width].iter_mut().zip(row(near)).zip(row(far)) {

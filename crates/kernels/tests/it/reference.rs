@@ -7,7 +7,8 @@ fn shares(conv: &Conv, mut each: impl FnMut(usize, usize, f64)) {
     let [small, large] = [2, 1].map(|by| [conv.height / by, conv.width / by]);
     // Half-pixel centres, a quarter of a pixel beside; edges repeated.
     let along = |at: usize, size: usize| {
-        let other = if at % 2 == 0 { (at / 2).saturating_sub(1) } else { (at / 2 + 1).min(size - 1) };
+        let other =
+            if at.is_multiple_of(2) { (at / 2).saturating_sub(1) } else { (at / 2 + 1).min(size - 1) };
         [(at / 2, 0.75), (other, 0.25)]
     };
     for plane in 0..conv.batch * conv.in_channels {
