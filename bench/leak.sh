@@ -1,7 +1,8 @@
 #!/bin/sh
 # Nothing grows: trains for 10,000 steps (or the first argument) and compares the peak memory after a tenth of them with that at
 # the end: `tiny`, and by a tenth as many steps a small `fast`, also with its generator at rest and with its steps in two parts.
-# Fails where the end is more than a twentieth higher. The allocator gives back at once what is freed, so that the peak is what
+# Fails where the end is more than a twentieth higher. By a tenth one tick is behind, whose samples and checkpoint count; a tick's own
+# come after its reading. The allocator gives back at once what is freed, so that the peak is what
 # the program holds; in use it keeps all, and what lies free between grows to some half more within a few thousand steps.
 set -eu
 export MIMALLOC_PURGE_DELAY=0
@@ -17,11 +18,11 @@ run() {
     shift 3
     kimg=$(python3 -c "print($steps * 8 / 1000)")
     "$ours" train "$work/knees" --out "$work/$name" --preset "$preset" --quiet --set batch=8 --set "kimg=$kimg" \
-        --set "tick_kimg=$(python3 -c "print($kimg / 10)")" --set snapshot_ticks=100 "$@"
+        --set "tick_kimg=$(python3 -c "print($kimg / 20)")" --set snapshot_ticks=100 "$@"
     python3 - "$name" "$work/$name/log.jsonl" << 'END'
 import json, sys
 ticks = [json.loads(line) for line in open(sys.argv[2])]
-first, last = ticks[0], ticks[-1]
+first, last = ticks[1], ticks[-1]
 print(f"{sys.argv[1]}: peak {first['memory_mib']} MiB after {first['step']} steps, {last['memory_mib']} MiB after {last['step']}")
 sys.exit(last["memory_mib"] > 1.05 * first["memory_mib"] + 1)
 END

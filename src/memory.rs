@@ -1,4 +1,5 @@
-//! Memory is kept: fresh pages cost a third of a training step on virtual machines.
+//! Memory is kept: fresh pages cost a third of a training step on virtual machines. Huge ones come by themselves where the system
+//! gives them on request: nearly all of a training's memory is in them then (`AnonHugePages` of its `smaps_rollup`).
 
 use std::ffi::c_long;
 
