@@ -15,13 +15,13 @@ use crate::networks::fast::pooling::{pooled, spread};
 use crate::parameters::{Array, Parameters, values};
 
 /// Directions that are compared.
-pub(super) const COMPONENTS: usize = 64;
+pub(super) const COMPONENTS: usize = 96;
 /// Principal components in which grades may differ: what tells them apart is small beside what tells films apart.
 const WIDE: usize = 128;
 /// What the directions before must leave of one, in deviations of real images, for it to be one of its own.
 const OWN: f64 = 0.01;
-/// The share of a new batch in the followed second moments: some fifty batches count.
-const NEW_BATCH: f32 = 0.02;
+/// The share of a new batch in the followed second moments: some hundred batches count.
+const NEW_BATCH: f32 = 0.01;
 /// The share of a new image in its grade's followed mean.
 const NEW_IMAGE: f32 = 0.02;
 /// The features' level whose regions are compared too: the coarsest, which knows where things are.
@@ -46,7 +46,9 @@ pub(super) struct Moments {
 /// What of an image is compared, of its maps at every level and its sub-bands: `[b, n]`.
 pub(super) fn summary(seen: &[Tensor<4>]) -> Tensor<2> {
     let mut parts: Vec<Tensor<2>> = seen[FIRST..].iter().flat_map(|x| spread(x.clone())).collect();
-    parts.push(pooled(seen[PLACED].clone()).flatten(1, 2));
+    // Where things are, and where a film is light or dark: the frozen features are nearly blind to the latter.
+    let placed = [&seen[PLACED], &seen[seen.len() - 1]];
+    parts.extend(placed.map(|x| pooled(x.clone()).flatten::<2>(1, 2)));
     Tensor::cat(parts, 1)
 }
 

@@ -16,7 +16,7 @@ use super::{Game, Losses, Share, latents, rows, scalar};
 use crate::adam::{Adam, AdamConfig, EVEN, add, follow, slopes};
 use crate::data::{Batch, Data};
 use crate::error::Result;
-use crate::networks::fast::critics::{Critics, CriticsConfig, GROUP};
+use crate::networks::fast::critics::{Critics, CriticsConfig, GROUP, Norm};
 use crate::networks::fast::generator::{FastConfig, FastGenerator, Statistics};
 use crate::networks::fast::projector::{ChannelMoments, Projector};
 use crate::networks::haar;
@@ -173,7 +173,7 @@ impl Play {
         let bands = [0, 1, 2, 3].map(|band| 1.0 / deviations[band].max(0.02));
         let (settings, config, adams) = (settings.clone(), config.clone(), Default::default());
         let (moments, changed) = (None, if config.augment.target > 0.0 { 0.0 } else { 1.0 });
-        Ok(Self {
+        let mut play = Self {
             settings,
             config,
             device,
@@ -187,7 +187,19 @@ impl Play {
             moments,
             adams,
             share,
-        })
+        };
+        if play.config.critics.norm == Norm::Real {
+            play.standardise_critics(&real);
+        }
+        Ok(play)
+    }
+
+    fn standardise_critics(&mut self, real: &Tensor<4>) {
+        let parts = (0..STANDARD).step_by(TOGETHER).map(|first| real.clone().slice(first..first + TOGETHER));
+        let seen: Vec<Vec<Tensor<4>>> = parts.map(|part| self.seen(part)).collect();
+        let level = |level: usize| Tensor::cat(seen.iter().map(|seen| seen[level].clone()).collect(), 0);
+        let levels = (0..=LEVELS).map(level).collect();
+        self.critics = self.critics.clone().standardised(levels, self.settings.precision);
     }
 
     /// What the critics look at: mixed features of each level, and sub-bands.

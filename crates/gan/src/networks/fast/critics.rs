@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::networks::SLOPE;
+use crate::networks::fast::projector::ChannelMoments;
 use crate::networks::generator::rows;
 use crate::ops::{self, NormRule, Precision, Window, convolution};
 use crate::parameters::{Init, replace, values};
@@ -23,6 +24,20 @@ pub struct CriticsConfig {
     pub features: Vec<Vec<usize>>,
     /// Those of the critic on the sub-bands.
     pub bands: Vec<usize>,
+    /// How their convolutions' outputs are normalised. Not to be changed midway: critics of another norm begin anew.
+    #[serde(default)]
+    pub norm: Norm,
+}
+
+/// How the critics' maps are brought to a mean of 0 and a deviation of 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Norm {
+    /// By each batch, real ones and fakes by themselves: what all fakes of a batch share, and how little they differ, is hidden.
+    #[default]
+    Batch,
+    /// By some real images, before the first step; gains and biases go on from there (Salimans and Kingma 2016).
+    Real,
 }
 
 impl CriticsConfig {
@@ -46,7 +61,8 @@ impl CriticsConfig {
     pub fn init(&self, init: &mut Init, labels: usize) -> Critics {
         let inputs = self.mixed.iter().chain(&[4]);
         let widths = self.features.iter().chain([&self.bands]);
-        let critics = inputs.zip(widths).map(|(i, w)| LevelCritic::new(init, *i, w, labels)).collect();
+        let critics =
+            inputs.zip(widths).map(|(i, w)| LevelCritic::new(init, (*i, w), labels, self.norm)).collect();
         let mut critics = Critics { critics };
         (0..SETTLING).for_each(|_| critics = critics.clone().turned());
         critics
@@ -85,6 +101,12 @@ impl Critics {
         [one, other]
     }
 
+    /// The critics as they begin where [`Norm::Real`] is asked for: by what they see of real images, a map of each level.
+    pub(crate) fn standardised(mut self, real: Vec<Tensor<4>>, precision: Precision) -> Self {
+        self.critics.iter_mut().zip(real).for_each(|(critic, x)| critic.standardise(x, precision));
+        self
+    }
+
     /// The critics after one step of the power iteration for their largest singular values.
     pub(crate) fn turned(mut self) -> Self {
         for critic in &mut self.critics {
@@ -112,17 +134,21 @@ struct LevelCritic {
 pub(crate) const GROUP: usize = 4;
 
 impl LevelCritic {
-    fn new(init: &mut Init, inputs: usize, widths: &[usize], labels: usize) -> Self {
+    fn new(init: &mut Init, (inputs, widths): (usize, &[usize]), labels: usize, norm: Norm) -> Self {
         let last = *widths.last().expect("settings were checked");
         let pairs = std::iter::once(&inputs).chain(widths).zip(widths);
         Self {
-            halvings: pairs.map(|(i, o)| Halving::new(init, [*i, *o])).collect(),
+            halvings: pairs.map(|(i, o)| Halving::new(init, [*i, *o], norm)).collect(),
             head: Spectral::new(init, [last, last + 1, 3, 3]),
             head_bias: init.zeros([last]),
             score: Spectral::new(init, [1, last, 1, 1]),
             score_bias: init.zeros([1]),
             grades: Spectral::new(init, [labels, last, 1, 1]),
         }
+    }
+
+    fn standardise(&mut self, real: Tensor<4>, precision: Precision) {
+        self.halvings.iter_mut().fold(real, |x, halving| halving.standardise(x, precision));
     }
 
     /// `[b, c, h, w]` to `[b, c', h', w']`, before the grade is known.
@@ -159,26 +185,52 @@ fn deviation(x: Tensor<4>) -> Tensor<4> {
     deviation.expand([batch / GROUP, GROUP, height * width]).reshape([batch, 1, height, width])
 }
 
-/// Half the size: 4x4 with stride 2, batch normalisation, leaky ReLU.
+/// Half the size: 4x4 with stride 2, normalisation, leaky ReLU.
 #[derive(Module, Debug)]
 struct Halving {
     weight: Spectral,
     gain: Param<Tensor<1>>,
     bias: Param<Tensor<1>>,
+    #[module(skip)]
+    norm: Norm,
 }
 
 impl Halving {
-    fn new(init: &mut Init, [inputs, outputs]: [usize; 2]) -> Self {
+    fn new(init: &mut Init, [inputs, outputs]: [usize; 2], norm: Norm) -> Self {
         Self {
             weight: Spectral::new(init, [outputs, inputs, 4, 4]),
             gain: init.ones([outputs]),
             bias: init.zeros([outputs]),
+            norm,
         }
     }
 
+    /// Sets gain and bias by real maps, and gives what they become. Off the tape, along which nobody would go back.
+    fn standardise(&mut self, real: Tensor<4>, precision: Precision) -> Tensor<4> {
+        let weight = self.weight.clone().no_grad().normal();
+        let mut moments = ChannelMoments::default();
+        moments.add(convolution(real.clone(), weight, Self::window(precision)));
+        let gains: Vec<f32> =
+            moments.deviations().iter().map(|deviation| 1.0 / deviation.max(1e-6)).collect();
+        let biases = moments.means().iter().zip(&gains).map(|(mean, gain)| -mean * gain).collect();
+        self.gain = replace(self.gain.clone(), gains);
+        self.bias = replace(self.bias.clone(), biases);
+        self.clone().no_grad().forward(real, precision)
+    }
+
+    fn window(precision: Precision) -> Window {
+        Window::new(2, 1).precision(precision)
+    }
+
     fn forward(&self, x: Tensor<4>, precision: Precision) -> Tensor<4> {
+        let (weight, window) = (self.weight.normal(), Self::window(precision));
+        if self.norm == Norm::Real {
+            let weight = weight * self.gain.val().reshape([-1, 1, 1, 1]);
+            let activation = ops::Activation::LeakyRelu(SLOPE);
+            return ops::convolution_bias_activation(x, weight, self.bias.val(), window, activation);
+        }
         let batch = x.dims()[0] as i32;
-        let x = convolution(x, self.weight.normal(), Window::new(2, 1).precision(precision));
+        let x = convolution(x, weight, window);
         let each = |v: &Param<Tensor<1>>| v.val().unsqueeze::<2>().expand([batch, -1]); // [b, c]
         let rule = NormRule { epsilon: 1e-5, slope: SLOPE };
         ops::normalise(x, each(&self.gain), each(&self.bias), rule).0
@@ -236,4 +288,74 @@ impl Spectral {
 fn unit(vector: &mut [f32]) {
     let length = vector.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt().max(1e-12) as f32;
     vector.iter_mut().for_each(|v| *v /= length);
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+    use doppelray_measures::rng::{Purpose, stream};
+
+    use super::*;
+
+    /// Critics of one level and the sub-bands, made for maps like these, and the maps: `[8, 4, 32, 32]` each.
+    fn begun(norm: Norm) -> (Critics, Vec<Tensor<4>>) {
+        let device = Device::flex().autodiff();
+        let config = CriticsConfig { mixed: vec![4], features: vec![vec![6, 8]], bands: vec![6], norm };
+        let maps = |level| {
+            let draws = stream(3, Purpose::Batch, level).normals(8 * 4 * 32 * 32);
+            let values = draws.into_iter().map(|v| 5.0 * v + 2.0).collect();
+            Tensor::from_data(TensorData::new(values, [8, 4, 32, 32]), &device)
+        };
+        let real = vec![maps(0), maps(1)];
+        let critics = config.init(&mut Init::new(0, Purpose::CriticWeights, &device), 2);
+        let critics =
+            if norm == Norm::Real { critics.standardised(real.clone(), Precision::F32) } else { critics };
+        (critics, real)
+    }
+
+    /// How far the scores of maps move when all of them become so much larger.
+    fn moved(norm: Norm, scale: f32) -> f32 {
+        let (critics, real) = begun(norm);
+        let other: Vec<Tensor<4>> = real.iter().map(|x| x.clone() * scale).collect();
+        let scores = |maps: &[Tensor<4>]| {
+            let levels = critics.forward(maps, &[0, 0, 0, 0, 1, 1, 1, 1], Precision::F32);
+            levels.into_iter().flat_map(values).collect::<Vec<f32>>()
+        };
+        let pairs = scores(&real).into_iter().zip(scores(&other));
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn a_batch_that_is_duller_as_a_whole_is_seen_by_those_that_normalise_by_real_images_alone() {
+        for scale in [0.7, 1.5] {
+            let [batch, real] = [Norm::Batch, Norm::Real].map(|norm| moved(norm, scale));
+            assert!(real > 0.05 && batch < 0.1 * real, "{batch} {real}");
+        }
+    }
+
+    #[test]
+    fn real_maps_begin_with_a_mean_of_0_and_a_deviation_of_1() {
+        let (critics, real) = begun(Norm::Real);
+        for (critic, x) in critics.critics.iter().zip(real) {
+            let halving = &critic.halvings[0];
+            let halving = halving.clone().no_grad();
+            let weight = halving.weight.normal() * halving.gain.val().reshape([-1, 1, 1, 1]);
+            let window = Halving::window(Precision::F32);
+            let mut moments = ChannelMoments::default();
+            let y = ops::convolution_bias_activation(
+                x,
+                weight,
+                halving.bias.val(),
+                window,
+                ops::Activation::Identity,
+            );
+            moments.add(y);
+            assert!(moments.means().iter().all(|mean| mean.abs() < 1e-4), "{:?}", moments.means());
+            assert!(
+                moments.deviations().iter().all(|d| (d - 1.0).abs() < 1e-3),
+                "{:?}",
+                moments.deviations()
+            );
+        }
+    }
 }

@@ -104,7 +104,7 @@ impl ChannelMoments {
         }
     }
 
-    fn means(&self) -> Vec<f32> {
+    pub(crate) fn means(&self) -> Vec<f32> {
         self.sums.iter().map(|[sum, _]| (sum / self.count) as f32).collect()
     }
 
