@@ -4,11 +4,10 @@
 # crates. Any Vulkan driver will do, also one in software (Debian: mesa-vulkan-drivers).
 set -eu
 cd "$(dirname "$0")/.."
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target/wgpu}"
 cargo build --features wgpu
 [ -x .venv/bin/python ] || python3 -m venv .venv
 .venv/bin/python -c 'import numpy, safetensors' 2>/dev/null || .venv/bin/pip install --quiet numpy safetensors
-ours=$CARGO_TARGET_DIR/debug/doppelray
+ours=${CARGO_TARGET_DIR:-target}/debug/doppelray
 work=$(mktemp -d -p .)
 trap 'rm -rf "$work"' EXIT
 for size in 64 210 224; do
