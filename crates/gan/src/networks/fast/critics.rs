@@ -1,6 +1,6 @@
 //! The critics: a light one on each level of projected features, and one on the image's Haar sub-bands.
 //!
-//! Strided 4x4 convolutions with spectral and batch normalisation, the deviation within groups of the batch as one more
+//! Strided 4x4 convolutions with spectral normalisation and that of [`Norm`], the deviation within groups of the batch as one more
 //! channel (Karras et al. 2018), and the grade by projection at every position (Miyato and Koyama 2018).
 
 use burn::module::{Module, Param};
