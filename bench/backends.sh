@@ -11,7 +11,7 @@ ours=${CARGO_TARGET_DIR:-target}/debug/doppelray
 work=$(mktemp -d -p .)
 trap 'rm -rf "$work"' EXIT
 for size in 64 210 224; do
-    "$ours" phantom --out "$work/knees-$size" --count 60 --size $size --bits 8 --quiet
+    "$ours" phantom --out "$work/knees-$size" --count 240 --size $size --bits 8 --quiet
 done
 for preset in tiny fast paper r3; do
     size=224

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use doppelray_gan::Label;
-use doppelray_gan::model::{Manner, Model};
+use doppelray_gan::model::Model;
 use doppelray_images::progress::{Event, Listener};
 use doppelray_measures::Features;
 use doppelray_measures::audit::{Nearest, Nearness, nearness, separate};
@@ -64,7 +64,7 @@ impl Beside<'_> {
         let draw = |at: usize| {
             let row = &people.rows[held_out[at * held_out.len() / settings.drawn]];
             let label = Label::of(row).unwrap_or_else(|| 0u8.into());
-            model.draw(label, SEEDS + at as u64, Manner::default()).map_err(anyhow::Error::msg)
+            model.draw(label, SEEDS + at as u64, model.manner()).map_err(anyhow::Error::msg)
         };
         look_at(settings.drawn, (&draw, &|_, _| None), spaces, listener)
     }

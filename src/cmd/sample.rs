@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use doppelray_gan::model::{Manner, Model};
 use doppelray_gan::sample::{Draw, Mix, Order, sample};
+use doppelray_gan::settings::Sampling;
 use doppelray_images::collection::{About, Kind};
 use doppelray_images::{Collection, Depth, Side};
 use serde::Serialize;
@@ -34,7 +35,7 @@ pub(crate) struct Sample {
     #[arg(long, value_parser = super::range, required_unless_present = "like")]
     seeds: Option<[u64; 2]>,
     /// Draw the images of this package, as they were before they were marked.
-    #[arg(long, value_name = "PACKAGE", conflicts_with_all = ["seeds", "grades", "mix", "side", "truncation", "bits", "shard"])]
+    #[arg(long, value_name = "PACKAGE", conflicts_with_all = ["seeds", "grades", "mix", "side", "truncation", "guidance", "bits", "shard"])]
     like: Option<PathBuf>,
     /// The grades to draw: 0-4, or 2. All that the model learned where not given.
     #[arg(long, value_parser = super::range)]
@@ -45,9 +46,13 @@ pub(crate) struct Sample {
     /// Draw only left or only right knees, of a model that learned sides; it draws both otherwise.
     #[arg(long, value_name = "left|right")]
     side: Option<Side>,
-    /// Deviation of the latents, 0 to 1: below 1 images are surer and less varied.
-    #[arg(long, default_value_t = 1.0, value_parser = truncation)]
-    truncation: f32,
+    /// Deviation of the latents, 0 to 1: below 1 images are surer and less varied. What the model's settings say where not given.
+    #[arg(long)]
+    truncation: Option<f64>,
+    /// How far grades stand apart, 0 to 4: above 1 an image shows its grade more plainly than the model learned it. What the
+    /// model's settings say where not given.
+    #[arg(long)]
+    guidance: Option<f64>,
     /// Bits of the images.
     #[arg(long, value_name = "8|16", default_value = "8", value_parser = import::depth)]
     bits: Depth,
@@ -96,7 +101,15 @@ impl Sample {
             settings.insert("side".into(), side.to_string().into());
         }
         settings.insert("shard".into(), format!("{}/{}", self.shard[0], self.shard[1]).into());
-        let manner = Manner { truncation: self.truncation, depth: self.bits };
+        let learned = model.header.settings.sampling;
+        let sampling = Sampling {
+            truncation: self.truncation.unwrap_or(learned.truncation),
+            guidance: self.guidance.unwrap_or(learned.guidance),
+        };
+        if let Some(rule) = sampling.check() {
+            return Err(Usage(format!("out of range: {rule}")).into());
+        }
+        let manner = Manner { sampling, depth: self.bits };
         let order = Order { seeds, grades, mix: self.mix.clone(), side: self.side, shard: self.shard };
         let draws = order.draws(model)?;
         let about = about(model, manner, settings)?;
@@ -124,10 +137,11 @@ impl Sample {
                 package.display()
             )
         })?;
-        let truncation =
-            source.settings.get("truncation").and_then(serde_json::Value::as_f64).unwrap_or(1.0) as f32;
+        let number =
+            |name: &str| source.settings.get(name).and_then(serde_json::Value::as_f64).unwrap_or(1.0);
+        let sampling = Sampling { truncation: number("truncation"), guidance: number("guidance") };
         let depth = if images.bits == 16 { Depth::Sixteen } else { Depth::Eight };
-        let manner = Manner { truncation, depth };
+        let manner = Manner { sampling, depth };
         let mut settings = toml::Table::new();
         settings.insert("like".into(), source.hash.into());
         let about = about(model, manner, settings)?;
@@ -154,7 +168,8 @@ impl Sample {
 fn about(model: &Model, manner: Manner, mut settings: toml::Table) -> anyhow::Result<About> {
     settings.insert("model".into(), model.hash.clone().into());
     settings.insert("trained_on".into(), model.header.data.clone().into());
-    settings.insert("truncation".into(), f64::from(manner.truncation).into());
+    settings.insert("truncation".into(), manner.sampling.truncation.into());
+    settings.insert("guidance".into(), manner.sampling.guidance.into());
     let size = u32::try_from(model.header.settings.size).map_err(|e| Usage(e.to_string()))?;
     Ok(About {
         kind: Kind::Synthetic,
@@ -166,10 +181,4 @@ fn about(model: &Model, manner: Manner, mut settings: toml::Table) -> anyhow::Re
         made_by: env!("CARGO_PKG_VERSION").to_owned(),
         settings,
     })
-}
-
-/// 0 to 1.
-fn truncation(text: &str) -> Result<f32, String> {
-    let number = text.parse().ok().filter(|v| (0.0..=1.0).contains(v));
-    number.ok_or_else(|| format!("`{text}` is not between 0 and 1"))
 }

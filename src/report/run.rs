@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use doppelray_gan::model::{Manner, Model};
+use doppelray_gan::model::Model;
 use doppelray_gan::run::{Record, Tick};
 use doppelray_images::{Collection, Image, resize};
 use rayon::prelude::*;
@@ -96,7 +96,7 @@ fn hours(seconds: f64) -> String {
 pub(crate) fn draw(model: &Model, training: Option<&Collection>) -> anyhow::Result<Drawn> {
     let grades = model.header.settings.grades.clone();
     let [first, last] = [grades[0], grades[grades.len() - 1]].map(f64::from);
-    let manner = Manner::default();
+    let manner = model.manner();
     let told = anyhow::Error::msg::<String>;
     let steps = (2.0 * (last - first)) as u64;
     let ladder = |seed: u64| {

@@ -183,7 +183,7 @@ fn a_package_is_signed_and_its_images_can_be_drawn_again() {
     lab.succeed(
         "train knees --out run --set size=32 --set game.generator.channels=[16,8] --set game.critic.channels=[8,16] --kimg 0.032",
     );
-    lab.succeed("sample run --seeds 0-59 --mix even --truncation 0.9 --out fakes");
+    lab.succeed("sample run --seeds 0-59 --mix even --truncation 0.9 --guidance 1.5 --out fakes");
     lab.succeed("evaluate knees fakes --out proof --real-split train");
     lab.file("policy.toml", POLICY.replace("at_most = 10.0", "at_most = 1e9").as_bytes());
     audit(&lab, lab.text("fakes/manifest.csv").lines().nth(5).unwrap().split(',').next().unwrap(), "pass");

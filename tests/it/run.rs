@@ -96,7 +96,29 @@ fn images_are_drawn_surer_and_deeper_on_request() {
     assert!(images.windows(2).all(|pair| pair[0] == pair[1]), "no latent, yet several knees");
     lab.succeed("sample run --out deep --seeds 0-3 --bits 16");
     assert!(lab.text("deep/collection.toml").contains("depth = 16"));
-    assert!(lab.fail(2, "sample run --out x --seeds 0-3 --truncation 2").contains("not between 0 and 1"));
+    assert!(
+        lab.fail(2, "sample run --out x --seeds 0-3 --truncation 2").contains("sampling.truncation: 0..=1")
+    );
+    assert!(lab.fail(2, "sample run --out x --seeds 0-3 --guidance=-1").contains("sampling.guidance: 0..=4"));
+}
+
+#[test]
+fn a_model_is_drawn_as_its_settings_say_and_a_run_goes_on_when_they_change() {
+    let lab = begun("a_model_is_drawn_as_its_settings_say");
+    let images = |name: &str| lab.files(&format!("{name}/images")).into_values().collect::<Vec<_>>();
+    lab.succeed("sample run --out plain --seeds 0-3 --grades 4");
+    lab.succeed("sample run --out guided --seeds 0-3 --grades 4 --guidance 3");
+    assert_ne!(images("plain"), images("guided"));
+    let said = "--set sampling.guidance=3 --set sampling.truncation=0.5";
+    lab.succeed(&format!("train knees --out run {SMALL} --kimg 1 {said}"));
+    let snapshot = "run/snapshots/000001.safetensors";
+    lab.succeed(&format!("sample {snapshot} --out silent --seeds 0-3 --grades 4"));
+    lab.succeed(&format!(
+        "sample {snapshot} --out spoken --seeds 0-3 --grades 4 --guidance 3 --truncation 0.5"
+    ));
+    assert_eq!(images("silent"), images("spoken"));
+    lab.succeed(&format!("sample {snapshot} --out other --seeds 0-3 --grades 4 --guidance 1"));
+    assert_ne!(images("silent"), images("other"));
 }
 
 #[test]

@@ -24,8 +24,9 @@ const SEEDS: u64 = 1 << 40;
 /// Real images that choose, as features of the built-in bank.
 pub(crate) struct Judge {
     real: Gaussian,
-    /// The positions of the labels to draw: those of the real images.
-    labels: Vec<usize>,
+    /// The labels to draw: those of the real images, as the generator takes them.
+    labels: Vec<Vec<f32>>,
+    manner: Manner,
     bank: Bank,
 }
 
@@ -46,15 +47,15 @@ impl Judge {
         let image = |(row, _): &(&Row, usize)| Ok(resize::square(&collection.load(row)?, side));
         let images = chosen.par_iter().map(image).collect::<Result<Vec<_>>>()?;
         let real = gaussian(&bank, &images).map_err(|e| Error::content(collection.root(), e.to_string()))?;
-        let labels = chosen.iter().map(|(_, label)| *label).collect();
-        Ok(Some(Self { real, labels, bank }))
+        let guidance = settings.sampling.guidance;
+        let labels = chosen.iter().map(|(_, label)| settings.shares_at(*label, guidance)).collect();
+        Ok(Some(Self { real, labels, manner: settings.sampling.into(), bank }))
     }
 
     /// The Frechet distance between the generator's images and the real ones, in the bank's space.
     pub(crate) fn distance(&self, generator: &Generator) -> f64 {
-        let draw = |(i, label): (usize, &usize)| {
-            model::draw(generator, *label as f64, SEEDS + i as u64, Manner::default())
-        };
+        let draw =
+            |(i, label): (usize, &Vec<f32>)| model::draw(generator, label, SEEDS + i as u64, self.manner);
         let images: Vec<Image> = self.labels.par_iter().enumerate().map(draw).collect();
         // Images whose features are not finite are as far as can be: such a snapshot is never chosen.
         let found = gaussian(&self.bank, &images).and_then(|fake| frechet(&fake, &self.real));

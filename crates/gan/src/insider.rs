@@ -83,7 +83,7 @@ impl Inverter {
     ///
     /// Fails if the model did not learn the grade.
     pub fn distance(&self, image: &Image, label: impl Into<Label>, steps: usize) -> Result<f64, String> {
-        let place = self.settings.position(label.into())? as f64;
+        let shares = self.settings.shares(label.into(), 1.0)?;
         let side = self.settings.size;
         let tensor = |values: Vec<f32>, shape: [usize; 4]| {
             Tensor::<4>::from_data(TensorData::new(values, shape), &self.device)
@@ -99,7 +99,7 @@ impl Inverter {
         let mut best = f64::INFINITY;
         for step in 1..=steps {
             let at = row(latent.iter().map(|v| *v as f32).collect()).require_grad();
-            let apart = coarse(self.generator.draw(at.clone(), noise.clone(), place)) - target.clone();
+            let apart = coarse(self.generator.draw(at.clone(), noise.clone(), &shares)) - target.clone();
             let loss = apart.powf_scalar(2.0).mean();
             best = best.min(game::scalar(&loss));
             let gradient = at.grad(&loss.backward()).map(values).unwrap_or_default();

@@ -46,10 +46,29 @@ impl Settings {
         at.map(|at| at + self.before(label.side)).ok_or_else(|| self.unlearned(label.grade))
     }
 
-    /// The place of a label among the positions, between two where its grade lies between two that were learned.
-    pub(crate) fn place(&self, label: Label) -> Result<f64, String> {
+    /// The shares of the labels in one that is to be drawn, in the order of their positions and 1 in all: a learned one is
+    /// itself, one whose grade lies between two that were learned has a share of both. Guidance takes them so many times as far
+    /// from the mean of the side's grades.
+    pub(crate) fn shares(&self, label: Label, guidance: f64) -> Result<Vec<f32>, String> {
         let place = place(&self.grades, label.grade).ok_or_else(|| self.unlearned(label.grade))?;
-        Ok(place + self.before(label.side) as f64)
+        Ok(self.spread(self.before(label.side), place, guidance))
+    }
+
+    /// [`shares`](Self::shares) of the label at a position.
+    pub(crate) fn shares_at(&self, position: usize, guidance: f64) -> Vec<f32> {
+        let grade = self.grade_of(position);
+        self.spread(position - grade, grade as f64, guidance)
+    }
+
+    /// The shares of a place among the grades of the side whose labels begin at `first`.
+    fn spread(&self, first: usize, place: f64, guidance: f64) -> Vec<f32> {
+        let grades = self.grades.len();
+        let mut shares = vec![0.0; self.labels()];
+        for (grade, guided) in shares[first..][..grades].iter_mut().enumerate() {
+            let share = (1.0 - (grade as f64 - place).abs()).max(0.0);
+            *guided = (share * guidance + (1.0 - guidance) / grades as f64) as f32;
+        }
+        shares
     }
 
     /// Which of the grades a position is of, whatever its side.
@@ -98,10 +117,16 @@ mod tests {
         assert_eq!(settings.position(label(2.0, left)), Ok(1));
         assert_eq!(settings.position(label(2.0, right)), Ok(4));
         assert_eq!(settings.position(label(2.0, None)), Ok(1));
-        assert_eq!(settings.place(label(1.0, right)), Ok(3.5));
-        assert_eq!(settings.place(label(3.0, left)), Ok(2.0));
+        assert_eq!(settings.shares(label(1.0, right), 1.0).unwrap(), [0.0, 0.0, 0.0, 0.5, 0.5, 0.0]);
+        assert_eq!(settings.shares(label(3.0, left), 1.0).unwrap(), [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+        // Half as far again from a third each.
+        let guided = settings.shares(label(3.0, left), 1.5).unwrap();
+        assert_eq!(guided, settings.shares_at(2, 1.5));
+        assert_eq!(settings.shares(label(2.0, right), 1.5).unwrap(), settings.shares_at(4, 1.5));
+        let apart = |(found, wanted): (&f32, f32)| (found - wanted / 6.0).abs();
+        assert!(guided.iter().zip([-1.0, -1.0, 8.0, 0.0, 0.0, 0.0]).map(apart).all(|apart| apart < 1e-6));
         assert!(settings.position(label(1.0, left)).unwrap_err().contains("not 1"));
-        assert!(settings.place(label(4.0, left)).unwrap_err().contains("[0, 2, 3], not 4"));
+        assert!(settings.shares(label(4.0, left), 1.0).unwrap_err().contains("[0, 2, 3], not 4"));
         assert_eq!([settings.regraded(1, 2), settings.regraded(4, 0)], [2, 3]);
         let plain = Settings::resolve("tiny", &changes[..1]).unwrap();
         assert_eq!((plain.labels(), plain.position(label(2.0, right))), (3, Ok(1)));

@@ -13,7 +13,7 @@ use crate::game;
 use crate::label::Label;
 use crate::networks::Generator;
 use crate::parameters::{Parameters, values};
-use crate::settings::Settings;
+use crate::settings::{Sampling, Settings};
 use crate::store::{self, Width};
 
 /// Models that come with the program, by name.
@@ -112,8 +112,13 @@ impl Model {
     ///
     /// Fails if the model did not learn the grade.
     pub fn draw(&self, label: impl Into<Label>, seed: u64, manner: Manner) -> Result<Image, String> {
-        let place = self.header.settings.place(label.into())?;
-        Ok(draw(&self.generator, place, seed, manner))
+        let shares = self.header.settings.shares(label.into(), manner.sampling.guidance)?;
+        Ok(draw(&self.generator, &shares, seed, manner))
+    }
+
+    /// How this model draws where nobody asks otherwise.
+    pub fn manner(&self) -> Manner {
+        self.header.settings.sampling.into()
     }
 
     /// The image at a share of the way from one seed's latent to another's, along the arc between them; the noise is the
@@ -127,10 +132,10 @@ impl Model {
         share: f64,
         manner: Manner,
     ) -> Result<Image, String> {
-        let place = self.header.settings.place(label.into())?;
+        let shares = self.header.settings.shares(label.into(), manner.sampling.guidance)?;
         let [count, _] = self.generator.inputs();
         let [from, to] = seeds.map(|seed| stream(seed, Purpose::SampleLatent, 0).normals(count));
-        Ok(painted(&self.generator, place, arc(&from, &to, share), seeds[0], manner))
+        Ok(painted(&self.generator, &shares, arc(&from, &to, share), seeds[0], manner))
     }
 }
 
@@ -146,35 +151,41 @@ fn arc(from: &[f32], to: &[f32], share: f64) -> Vec<f32> {
 /// How an image is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Manner {
-    /// The deviation of the latent, 0..=1: below 1 images are nearer to the average knee, surer and less varied
-    /// (truncation, Brock et al. 2019).
-    pub truncation: f32,
+    /// How the latent and the grade are taken.
+    pub sampling: Sampling,
     /// Bits of the image.
     pub depth: Depth,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Self { truncation: 1.0, depth: Depth::Eight }
+        Sampling::default().into()
     }
 }
 
-/// The image of a seed at a place among the labels: one image, one forward pass.
-pub(crate) fn draw(generator: &Generator, place: f64, seed: u64, manner: Manner) -> Image {
+impl From<Sampling> for Manner {
+    fn from(sampling: Sampling) -> Self {
+        Self { sampling, depth: Depth::Eight }
+    }
+}
+
+/// The image of a seed and of shares in the labels: one image, one forward pass.
+pub(crate) fn draw(generator: &Generator, shares: &[f32], seed: u64, manner: Manner) -> Image {
     let [count, _] = generator.inputs();
-    painted(generator, place, stream(seed, Purpose::SampleLatent, 0).normals(count), seed, manner)
+    painted(generator, shares, stream(seed, Purpose::SampleLatent, 0).normals(count), seed, manner)
 }
 
 /// The image of a latent, with the noise of a seed.
-fn painted(generator: &Generator, place: f64, mut latent: Vec<f32>, seed: u64, manner: Manner) -> Image {
+fn painted(generator: &Generator, shares: &[f32], mut latent: Vec<f32>, seed: u64, manner: Manner) -> Image {
     let tensor = |draws: Vec<f32>| {
         let shape = [1, draws.len()];
         Tensor::<2>::from_data(TensorData::new(draws, shape), &Device::flex())
     };
-    latent.iter_mut().for_each(|v| *v *= manner.truncation);
+    let truncation = manner.sampling.truncation as f32;
+    latent.iter_mut().for_each(|v| *v *= truncation);
     let [_, count] = generator.inputs();
     let noise = stream(seed, Purpose::SampleNoise, 0).normals(count);
-    let image = generator.draw(tensor(latent), tensor(noise), place);
+    let image = generator.draw(tensor(latent), tensor(noise), shares);
     let size = image.dims()[2] as u32;
     let unit: Vec<f32> = values(image).iter().map(|v| (v + 1.0) * 0.5).collect();
     Image::from_unit(size, size, manner.depth, &unit)

@@ -69,7 +69,7 @@ impl Tick {
 impl Run {
     /// Begins a run in a new or empty folder, or goes on with one begun with the same settings and data.
     ///
-    /// Another `kimg` is allowed: it moves only the end.
+    /// Another `kimg` is allowed, which moves only the end, and another `sampling`, by which nothing is learned.
     pub fn open(root: &Path, config: &Config) -> Result<Self> {
         let file = root.join("config.toml");
         if root.exists() && !file.exists() && fs::read_dir(root).map_err(Error::file(root))?.next().is_some()
@@ -217,7 +217,8 @@ fn same(root: &Path, before: &Config, now: &Config) -> Result<()> {
     }
     let table = |c: &Config| toml::Table::try_from(&c.settings).expect("plain values");
     let (old, new) = (table(before), table(now));
-    let differing = old.iter().find(|(key, value)| key.as_str() != "kimg" && new.get(*key) != Some(value));
+    let learned = |key: &str| !["kimg", "sampling"].contains(&key);
+    let differing = old.iter().find(|(key, value)| learned(key) && new.get(*key) != Some(value));
     match differing {
         Some((key, value)) => {
             let typed = new.get(key).map(ToString::to_string).unwrap_or_default();

@@ -44,8 +44,40 @@ pub struct Settings {
     pub snapshot_ticks: u64,
     /// Snapshots without a nearer one after which training ends; 0 goes on.
     pub patience: u64,
+    /// How the model's images are drawn where nobody asks otherwise; nothing of it is learned, so that it may change while a run
+    /// goes on.
+    #[serde(default)]
+    pub sampling: Sampling,
     /// The game that is played.
     pub game: GameConfig,
+}
+
+/// How a latent and a grade are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sampling {
+    /// The deviation of the latent, 0..=1: below 1 images are nearer to the average knee, surer and less varied
+    /// (truncation, Brock et al. 2019).
+    pub truncation: f64,
+    /// How far a grade's embedding stands from the mean of all grades', 0..=4: above 1 images show their grade more plainly,
+    /// as guidance does by extrapolation elsewhere (Ho and Salimans 2022).
+    pub guidance: f64,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { truncation: 1.0, guidance: 1.0 }
+    }
+}
+
+impl Sampling {
+    /// The first rule that these settings break.
+    pub fn check(&self) -> Option<&'static str> {
+        broken(&[
+            ((0.0..=1.0).contains(&self.truncation), "sampling.truncation: 0..=1"),
+            ((0.0..=4.0).contains(&self.guidance), "sampling.guidance: 0..=4"),
+        ])
+    }
 }
 
 fn whole() -> usize {
@@ -138,6 +170,7 @@ impl Settings {
             (self.snapshot_ticks > 0, "snapshot_ticks: at least 1"),
         ];
         match broken(&rules)
+            .or_else(|| self.sampling.check())
             .or_else(|| self.game.check(self.size, [self.batch / self.passes.max(1), self.passes]))
         {
             Some(rule) => Err(Error::Setting(format!("out of range: {rule}"))),

@@ -13,6 +13,7 @@ use crate::networks::critic::{Critic, CriticConfig};
 use crate::networks::generator::GeneratorConfig;
 use crate::networks::residual::{ResidualConfig, ResidualCritic};
 use crate::parameters::{Init, Path, collect, load, values};
+use crate::settings::Sampling;
 
 /// Odd sizes on the way (21, 10, 5, 2), so that the transposed maps must restore them.
 const SIZE: usize = 21;
@@ -299,7 +300,7 @@ fn a_model_is_half_as_large_as_its_weights_and_draws_the_same_to_a_grey_level() 
     assert!(std::fs::metadata(&path).unwrap().len() < whole as u64 * 6 / 10);
     let drawn = model::Model::open(&path).unwrap().draw(1.0, 3, Manner::default()).unwrap();
     let generator = crate::game::generator(&settings, &average).unwrap();
-    let exact = model::draw(&generator, 1.0, 3, Manner::default());
+    let exact = model::draw(&generator, &settings.shares_at(1, 1.0), 3, Manner::default());
     let apart = |(a, b): (&u16, &u16)| a.abs_diff(*b);
     assert!(drawn.pixels().iter().zip(exact.pixels()).map(apart).max().unwrap() <= 1);
 }
@@ -324,14 +325,17 @@ fn a_grade_between_two_lies_between_their_images_and_no_latent_is_one_knee() {
     let path = folder.path().join("model.safetensors");
     model::write(&path, &model::Header::new(&settings, 0, "data", &[1; 3]), &average).unwrap();
     let model = model::Model::open(&path).unwrap();
-    let draw = |grade, seed, truncation| {
-        let manner = Manner { truncation, depth: doppelray_images::Depth::Sixteen };
+    let guided = |grade, seed, [truncation, guidance]: [f64; 2]| {
+        let sampling = Sampling { truncation, guidance };
+        let manner = Manner { sampling, depth: doppelray_images::Depth::Sixteen };
         model.draw(grade, seed, manner).unwrap()
     };
-    let apart = |a: f64, b: f64| {
-        let [a, b] = [a, b].map(|grade| draw(grade, 1, 1.0).to_unit());
+    let draw = |grade, seed, truncation| guided(grade, seed, [truncation, 1.0]);
+    let apart_by = |a: f64, b: f64, guidance: f64| {
+        let [a, b] = [a, b].map(|grade| guided(grade, 1, [1.0, guidance]).to_unit());
         a.iter().zip(&b).map(|(a, b)| (a - b).abs()).sum::<f32>()
     };
+    let apart = |a, b| apart_by(a, b, 1.0);
     // 1 stands half way from 0 to 2, which the model learned next to each other.
     assert!(
         apart(0.0, 1.0) > 0.0 && apart(0.0, 1.0) < apart(0.0, 2.0),
@@ -340,6 +344,9 @@ fn a_grade_between_two_lies_between_their_images_and_no_latent_is_one_knee() {
         apart(0.0, 2.0)
     );
     assert!(apart(0.0, 0.5) < apart(0.0, 1.0));
+    // Guidance moves grades apart, or all onto their mean.
+    assert!(apart_by(0.0, 3.0, 2.0) > 1.2 * apart(0.0, 3.0));
+    assert_eq!(apart_by(0.0, 3.0, 0.0), 0.0);
     assert!(model.draw(3.5, 1, Manner::default()).is_err());
     assert_ne!(draw(0.0, 1, 1.0), draw(0.0, 2, 1.0));
     assert_eq!(draw(0.0, 1, 0.0), draw(0.0, 2, 0.0));

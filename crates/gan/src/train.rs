@@ -20,7 +20,7 @@ use crate::device::Processor;
 use crate::error::{Error, Result};
 use crate::game::{self, Game, Share};
 pub use crate::game::{Alone, Peers};
-use crate::model::{self, Header, Manner};
+use crate::model::{self, Header};
 use crate::origin::Origin;
 use crate::run::{Config, Run, Tick, tile};
 use crate::settings::Settings;
@@ -292,10 +292,14 @@ impl<'a> Session<'a> {
         let (grades, labels) = (self.settings.grades.len(), self.settings.labels());
         let row =
             |grade: usize| (0..COLUMNS).map(move |seed| ((grade + seed * grades) % labels, seed as u64));
+        let sampling = self.settings.sampling;
         let places: Vec<(usize, u64)> = (0..grades).flat_map(row).collect();
         Ok(places
             .par_iter()
-            .map(|(label, seed)| model::draw(&generator, *label as f64, *seed, Manner::default()))
+            .map(|(label, seed)| {
+                let shares = self.settings.shares_at(*label, sampling.guidance);
+                model::draw(&generator, &shares, *seed, sampling.into())
+            })
             .collect())
     }
 

@@ -571,8 +571,9 @@ mod tests {
         let mut play = begin(&settings, &data);
         play.step(&data, 0);
         let generator: Generator = crate::game::generator(&settings, play.average()).unwrap();
-        let draw =
-            |grade: u8, seed| model::draw(&generator, f64::from(grade), seed, model::Manner::default());
+        let draw = |position, seed| {
+            model::draw(&generator, &settings.shares_at(position, 1.0), seed, model::Manner::default())
+        };
         assert_eq!(draw(0, 7), draw(0, 7));
         assert_ne!(draw(0, 7), draw(0, 8));
         assert_ne!(draw(0, 7), draw(1, 7));

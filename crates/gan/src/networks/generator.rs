@@ -85,9 +85,9 @@ impl Generator {
         self.conditioned(latents, rows(&self.embedding.val(), labels))
     }
 
-    /// One image of a latent `[1, z]` at a place among the labels, which may lie between two.
-    pub(crate) fn draw(&self, latent: Tensor<2>, place: f64) -> Tensor<4> {
-        self.conditioned(latent, between(&self.embedding.val(), place))
+    /// One image of a latent `[1, z]` and shares in the labels.
+    pub(crate) fn draw(&self, latent: Tensor<2>, shares: &[f32]) -> Tensor<4> {
+        self.conditioned(latent, mixed(&self.embedding.val(), shares))
     }
 
     fn conditioned(&self, latents: Tensor<2>, labels: Tensor<2>) -> Tensor<4> {
@@ -181,15 +181,10 @@ pub(crate) fn rows(table: &Tensor<2>, positions: &[usize]) -> Tensor<2> {
     table.clone().select(0, positions)
 }
 
-/// The row of a table at a place, `[1, e]`: between two positions a mixture of their rows.
-pub(crate) fn between(table: &Tensor<2>, place: f64) -> Tensor<2> {
-    let last = table.dims()[0] - 1;
-    let below = (place.max(0.0) as usize).min(last);
-    let share = (place - below as f64).clamp(0.0, 1.0);
-    if share == 0.0 {
-        return rows(table, &[below]);
-    }
-    rows(table, &[below]) * (1.0 - share) + rows(table, &[(below + 1).min(last)]) * share
+/// So much of each row of a table, added up: `[1, e]`.
+pub(crate) fn mixed(table: &Tensor<2>, shares: &[f32]) -> Tensor<2> {
+    let shares = TensorData::new(shares.to_vec(), [1, shares.len()]);
+    Tensor::<2>::from_data(shares, (&table.device(), table.dtype())).matmul(table.clone())
 }
 
 #[cfg(test)]

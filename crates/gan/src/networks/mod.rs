@@ -53,12 +53,12 @@ impl Generator {
         }
     }
 
-    /// One image `[1, 1, s, s]` in -1..1 of a latent `[1, z]` and noise `[1, n]` at a place among the grades.
-    pub(crate) fn draw(&self, latent: Tensor<2>, noise: Tensor<2>, place: f64) -> Tensor<4> {
+    /// One image `[1, 1, s, s]` in -1..1 of a latent `[1, z]`, noise `[1, n]` and shares in the labels.
+    pub(crate) fn draw(&self, latent: Tensor<2>, noise: Tensor<2>, shares: &[f32]) -> Tensor<4> {
         match self {
-            Self::Plain(generator) => generator.draw(latent, place),
-            Self::Residual(generator) => generator.draw(latent, place),
-            Self::Fast(generator) => generator.draw(latent, noise, place),
+            Self::Plain(generator) => generator.draw(latent, shares),
+            Self::Residual(generator) => generator.draw(latent, shares),
+            Self::Fast(generator) => generator.draw(latent, noise, shares),
         }
     }
 }

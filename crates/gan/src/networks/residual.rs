@@ -10,7 +10,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::generator::{between, rows};
+use super::generator::{mixed, rows};
 use super::{Conv, SLOPE, haar};
 use crate::ops::{self, Precision, leaky_relu_mask};
 use crate::parameters::Init;
@@ -128,9 +128,9 @@ impl ResidualGenerator {
         self.conditioned(latents, rows(&self.embedding.val(), labels))
     }
 
-    /// One image of a latent `[1, z]` at a place among the labels, which may lie between two.
-    pub(crate) fn draw(&self, latent: Tensor<2>, place: f64) -> Tensor<4> {
-        self.conditioned(latent, between(&self.embedding.val(), place))
+    /// One image of a latent `[1, z]` and shares in the labels.
+    pub(crate) fn draw(&self, latent: Tensor<2>, shares: &[f32]) -> Tensor<4> {
+        self.conditioned(latent, mixed(&self.embedding.val(), shares))
     }
 
     fn conditioned(&self, latents: Tensor<2>, labels: Tensor<2>) -> Tensor<4> {

@@ -8,10 +8,10 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{Tensor, TensorData};
-use doppelray_kernels::passes::{self, Change};
+use doppelray_kernels::passes::{self, Change, OUTSIDE};
 use doppelray_kernels::zeros;
 
-use super::{FITS, OFF_TAPE, dims, slice, tensor};
+use super::{FITS, OFF_TAPE, dims, ours, slice, tensor};
 
 /// Numbers that a change is written as, since operations take tensors alone.
 const NUMBERS: usize = 8;
@@ -23,12 +23,54 @@ pub(crate) trait Augments: Backend {
     fn changed_gradient(dy: FloatTensor<Self>, changes: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
-/// Images `[b, 1, s, s]` in single precision on the CPU, each changed by its own numbers.
+/// Images `[b, 1, s, s]`, each changed by its own numbers.
 pub fn augment(images: Tensor<4>, changes: &[Change]) -> Tensor<4> {
+    if !ours(&images) {
+        return composed(images, changes);
+    }
     let numbers: Vec<f32> = changes.iter().flat_map(written).collect();
     let data = TensorData::new(numbers, [changes.len(), NUMBERS]);
     let changes = Tensor::<2>::from_data(data, &images.device());
     Tensor::from_dispatch(Dispatch::changed(images.into_dispatch(), changes.into_dispatch()))
+}
+
+/// The same by burn's operations.
+fn composed(images: Tensor<4>, changes: &[Change]) -> Tensor<4> {
+    let (side, like) = (images.dims()[3], (images.device(), images.dtype()));
+    let tensor = |values: Vec<f32>, shape: [usize; 4]| {
+        Tensor::<4>::from_data(TensorData::new(values, shape), (&like.0, like.1))
+    };
+    let each =
+        |number: fn(&Change) -> f32| tensor(changes.iter().map(number).collect(), [changes.len(), 1, 1, 1]);
+    let mean = images.clone().mean_dim(2).mean_dim(3);
+    let bright = (images - mean.clone()) * each(|c| c.contrast) + mean + each(|c| c.brightness);
+    let moved = changes.iter().enumerate().map(|(image, change)| {
+        let outside = tensor(vec![OUTSIDE; side * side], [1, 1, side, side]);
+        // Where what is inside comes to lie, along an axis.
+        let reach = change.shift.map(|shift| {
+            let within = |at: isize| at.clamp(0, side as isize) as usize;
+            within(-shift)..within(side as isize - shift)
+        });
+        if reach.iter().any(|reach| reach.is_empty()) {
+            return outside;
+        }
+        let from = [0, 1].map(|axis| {
+            let first = reach[axis].start.strict_add_signed(change.shift[axis]);
+            first..first + reach[axis].len()
+        });
+        let [rows, columns] = from;
+        let inside = bright.clone().slice([image..image + 1, 0..1, rows, columns]);
+        let [rows, columns] = reach;
+        outside.slice_assign([0..1, 0..1, rows, columns], inside)
+    });
+    let moved = Tensor::cat(moved.collect(), 0);
+    let kept = changes.iter().flat_map(|change| {
+        (0..side).flat_map(move |row| {
+            let hole = change.hole_in(row, side);
+            (0..side).map(move |column| if hole.contains(&column) { 0.0 } else { 1.0 })
+        })
+    });
+    moved * tensor(kept.collect(), [changes.len(), 1, side, side])
 }
 
 fn written(change: &Change) -> [f32; NUMBERS] {
@@ -92,5 +134,22 @@ impl<B: Augments> Backward<B, 1> for Changed {
         if let [Some(node)] = ops.parents {
             grads.register::<B>(node.id, B::changed_gradient(dy, ops.state));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{draw, same};
+    use super::*;
+
+    #[test]
+    fn changed_images_and_their_gradients_are_those_of_burn() {
+        let changes = [
+            Change::NONE,
+            Change { brightness: 0.3, contrast: 0.7, shift: [2, -3], hole: Some([-2, 4, 5]) },
+            Change { brightness: -0.2, contrast: 1.2, shift: [-4, 1], hole: Some([5, 6, 20]) },
+            Change { brightness: 0.1, contrast: 1.1, shift: [9, 0], hole: None },
+        ];
+        same([draw([4, 1, 9, 9], 3)], Vec::<Tensor<4>>::new(), |[x], _| augment(x.clone(), &changes));
     }
 }

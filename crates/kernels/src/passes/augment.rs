@@ -20,14 +20,14 @@ pub struct Change {
 }
 
 /// What lies around an image: black.
-const OUTSIDE: f32 = -1.0;
+pub const OUTSIDE: f32 = -1.0;
 
 impl Change {
     /// Changes nothing.
     pub const NONE: Self = Self { brightness: 0.0, contrast: 1.0, shift: [0, 0], hole: None };
 
     /// The columns of an output row that are put out.
-    fn hole_in(&self, row: usize, side: usize) -> std::ops::Range<usize> {
+    pub fn hole_in(&self, row: usize, side: usize) -> std::ops::Range<usize> {
         let Some([top, left, length]) = self.hole else { return 0..0 };
         if !(top..top + length).contains(&(row as isize)) {
             return 0..0;

@@ -16,7 +16,7 @@ mod upsample;
 
 pub use activation::{activation_gradient_sums, leaky_relu, leaky_relu_gradient};
 pub use adam::{AdamRule, AdamState, adam_step, follow};
-pub use augment::{Change, augment, augment_gradient};
+pub use augment::{Change, OUTSIDE, augment, augment_gradient};
 pub use glu::{glu, glu_gradient};
 pub use join::{join, part};
 pub use noise::{add_noise, noise_gradient};

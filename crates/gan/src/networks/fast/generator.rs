@@ -13,7 +13,7 @@ use burn::tensor::activation::sigmoid;
 use serde::{Deserialize, Serialize};
 
 use crate::networks::fast::pooling::{POOLED, pooled};
-use crate::networks::generator::{between, rows};
+use crate::networks::generator::{mixed, rows};
 use crate::networks::{SLOPE, haar};
 use crate::ops::{
     self, Activation, Frozen, NormRule, Precision, Window, convolution, convolution_bias_activation,
@@ -185,10 +185,9 @@ impl FastGenerator {
         tanh(haar::inverse(bands))
     }
 
-    /// One image of a latent `[1, z]` and noise `[1, n]` at a place among the labels, which may lie between two, by the
-    /// kept statistics.
-    pub(crate) fn draw(&self, latent: Tensor<2>, noise: Tensor<2>, place: f64) -> Tensor<4> {
-        let grade = between(&self.embedding.val(), place);
+    /// One image of a latent `[1, z]`, noise `[1, n]` and shares in the labels, by the kept statistics.
+    pub(crate) fn draw(&self, latent: Tensor<2>, noise: Tensor<2>, shares: &[f32]) -> Tensor<4> {
+        let grade = mixed(&self.embedding.val(), shares);
         self.conditioned(latent, noise, grade, &mut Statistics::Kept)
     }
 
