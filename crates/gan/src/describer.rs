@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
 use crate::classifier::{Architecture, Basis, Classifier, Kept, Tuned};
 use crate::error::{Error, Result};
 use crate::mobilenet::{self, MobileNet};
+use crate::ops::Precision;
 use crate::pretrained::{Weights, read};
 use crate::squeezenet::{self, SqueezeNet};
 
@@ -55,6 +56,16 @@ impl Describer {
                     format!("is a linear head on the features `{space}`, which are a space by themselves");
                 Err(Error::content(path, format!("{reason}; give those, or a classifier trained whole")))
             }
+        }
+    }
+
+    /// Grey images `[b, 1, h, w]` in -1..1 to maps of four levels, from the finest to the coarsest; nothing of a network that has no
+    /// such levels.
+    pub(crate) fn pyramid(&self, images: Tensor<4>, precision: Precision) -> Option<Vec<Tensor<4>>> {
+        match self {
+            Self::SqueezeNet(network) => Some(network.pyramid(images, precision)),
+            Self::MobileNet(network) => Some(network.pyramid(images, precision)),
+            Self::Classifier(..) => None,
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::error::Result;
-use crate::ops::{Activation, Frozen, Window};
+use crate::ops::{Activation, Frozen, Precision, Window, join};
 use crate::pretrained::{DEVIATION, MEAN, SIDE, Weights, means, read};
 
 /// Features an image.
@@ -29,9 +29,13 @@ const STEM: usize = 32;
 const THIN: usize = STAGES[STAGES.len() - 1][1];
 /// Blocks, by torchvision's number, whose widened maps [`MobileNet::fine`] describes: of 28 and 14 places a side.
 const FINE: [usize; 3] = [7, 11, 14];
+/// Blocks, by torchvision's number, whose outputs are the levels of [`MobileNet::pyramid`]: the last of each size but the coarsest.
+const LEVELS: [usize; 4] = [1, 3, 6, 13];
 /// Numbers of [`MobileNet::fine`].
 pub const FINE_WIDTH: usize = 6 * (32 + 64 + 96);
 const POINT: Window = Window::new(1, 0);
+/// How the first convolution moves.
+const STRIDE: Window = Window::new(2, 1);
 
 /// The network without its classifier.
 #[derive(Debug)]
@@ -92,26 +96,43 @@ impl MobileNet {
         let mut found = Vec::with_capacity(FINE_WIDTH);
         for (block, number) in self.blocks.iter().zip(1..=FINE[FINE.len() - 1]) {
             if FINE.contains(&number) {
-                found.extend(means(block.widen(x.clone())));
+                found.extend(means(block.widen(x.clone(), Precision::F32)));
             }
-            x = block.forward(x);
+            x = block.forward(x, Precision::F32);
         }
         found
     }
 
+    /// Grey images `[b, 1, h, w]` in -1..1 to the bottlenecks at a half, a quarter, an eighth and a sixteenth of their size: 16, 24,
+    /// 32 and 96 channels.
+    pub fn pyramid(&self, images: Tensor<4>, precision: Precision) -> Vec<Tensor<4>> {
+        let [batch, _, height, width] = images.dims();
+        let ones = Tensor::<4>::ones([batch, 1, height, width], &images.device());
+        let image = join((images + 1.0) * 0.5, ones);
+        let mut x = bounded(&self.grey, image, STRIDE.precision(precision));
+        let mut levels = Vec::with_capacity(LEVELS.len());
+        for (block, number) in self.blocks.iter().zip(1..=LEVELS[LEVELS.len() - 1]) {
+            x = block.forward(x, precision);
+            if LEVELS.contains(&number) {
+                levels.push(x.clone());
+            }
+        }
+        levels
+    }
+
     /// Normalised RGB `[b, 3, h, w]` to the last convolution's output `[b, 1280, h', w']`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        self.trunk(bounded(&self.stem, images, Window::new(2, 1)))
+        self.trunk(bounded(&self.stem, images, STRIDE))
     }
 
     fn grey_stem(&self, mut pixels: Vec<f32>) -> Tensor<4> {
         pixels.extend(std::iter::repeat_n(1.0, SIDE * SIDE));
         let image = Tensor::<4>::from_data(TensorData::new(pixels, [1, 2, SIDE, SIDE]), &self.device);
-        bounded(&self.grey, image, Window::new(2, 1))
+        bounded(&self.grey, image, STRIDE)
     }
 
     fn trunk(&self, stem: Tensor<4>) -> Tensor<4> {
-        let x = self.blocks.iter().fold(stem, |x, block| block.forward(x));
+        let x = self.blocks.iter().fold(stem, |x, block| block.forward(x, Precision::F32));
         bounded(&self.last, x, POINT)
     }
 }
@@ -156,17 +177,17 @@ impl Block {
     }
 
     /// `[b, in, h, w]` to `[b, out, h / stride, w / stride]`.
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let wide = self.widen(x.clone());
-        let y =
-            self.project.convolve(bounded(&self.depthwise, wide, self.window), POINT, Activation::Identity);
+    fn forward(&self, x: Tensor<4>, precision: Precision) -> Tensor<4> {
+        let wide = self.widen(x.clone(), precision);
+        let wide = bounded(&self.depthwise, wide, self.window.precision(precision));
+        let y = self.project.convolve(wide, POINT.precision(precision), Activation::Identity);
         if self.residual { x + y } else { y }
     }
 
     /// `[b, in, h, w]` to `[b, in * expansion, h, w]`.
-    fn widen(&self, x: Tensor<4>) -> Tensor<4> {
+    fn widen(&self, x: Tensor<4>, precision: Precision) -> Tensor<4> {
         match &self.expand {
-            Some(expand) => bounded(expand, x, POINT),
+            Some(expand) => bounded(expand, x, POINT.precision(precision)),
             None => x,
         }
     }
@@ -218,10 +239,32 @@ mod tests {
         let fine = net.fine(pixels);
         assert_eq!(fine.len(), FINE_WIDTH);
         assert!(fine.iter().all(|v| (0.0..=6.0).contains(v)));
-        let before =
-            net.blocks[..13].iter().fold(bounded(&net.stem, rgb, Window::new(2, 1)), |x, b| b.forward(x));
-        let last = means(net.blocks[13].widen(before));
+        let before = net.blocks[..13]
+            .iter()
+            .fold(bounded(&net.stem, rgb, STRIDE), |x, b| b.forward(x, Precision::F32));
+        let last = means(net.blocks[13].widen(before, Precision::F32));
         assert!(apart(&fine[FINE_WIDTH - last.len()..], &last) < 6e-4);
+    }
+
+    #[test]
+    fn the_pyramid_of_a_grey_image_is_that_of_its_normalised_rgb() {
+        let Some(weights) = shared(WEIGHTS) else { return };
+        let device = Device::default();
+        let net = MobileNet::read(&weights, &device).unwrap();
+        let (pixels, rgb) = grey_and_rgb(&device);
+        let image = Tensor::<4>::from_data(TensorData::new(pixels, [1, 1, SIDE, SIDE]), &device) * 2.0 - 1.0;
+        let levels = net.pyramid(image, Precision::F32);
+        let shapes = levels.iter().map(|x| [x.dims()[1], x.dims()[2]]).collect::<Vec<_>>();
+        assert_eq!(shapes, [[16, 112], [24, 56], [32, 28], [96, 14]]);
+        let mut x = bounded(&net.stem, rgb, STRIDE);
+        for (number, block) in (1..).zip(&net.blocks) {
+            x = block.forward(x, Precision::F32);
+            if let Some(at) = LEVELS.iter().position(|level| *level == number) {
+                let (ours, whole) = (means(levels[at].clone()), means(x.clone()));
+                let largest = whole.iter().fold(0.0, |a: f32, b| a.max(b.abs()));
+                assert!(apart(&ours, &whole) < 1e-4 * largest, "block {number}");
+            }
+        }
     }
 
     #[test]

@@ -114,8 +114,10 @@ impl Settings {
     pub(crate) fn portable(&self) -> Self {
         let mut portable = self.clone();
         if let GameConfig::Projected(config) = &mut portable.game {
-            let name = std::path::Path::new(&config.features).file_name();
-            config.features = name.map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            for file in std::iter::once(&mut config.features).chain(&mut config.also) {
+                let name = std::path::Path::new(file).file_name();
+                *file = name.map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            }
         }
         portable
     }

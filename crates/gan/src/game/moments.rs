@@ -10,6 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use doppelray_measures::Features;
 use doppelray_measures::whitening::Whitening;
 
+use super::projected::LEVELS;
 use crate::error::{Error, Result};
 use crate::networks::fast::pooling::{pooled, spread};
 use crate::parameters::{Array, Parameters, values};
@@ -24,9 +25,9 @@ const OWN: f64 = 0.01;
 const NEW_BATCH: f32 = 0.01;
 /// The share of a new image in its grade's followed mean.
 const NEW_IMAGE: f32 = 0.02;
-/// The features' level whose regions are compared too: the coarsest, which knows where things are.
+/// The first network's level whose regions are compared too: the coarsest, which knows where things are.
 const PLACED: usize = 3;
-/// Levels from here on are compared; the finest is left to the sub-bands, which are cheaper.
+/// A network's levels from here on are compared; the finest is left to the sub-bands, which are cheaper.
 const FIRST: usize = 1;
 
 /// Moments of real images, and those of the fakes as they are followed.
@@ -45,9 +46,11 @@ pub(super) struct Moments {
 
 /// What of an image is compared, of its maps at every level and its sub-bands: `[b, n]`.
 pub(super) fn summary(seen: &[Tensor<4>]) -> Tensor<2> {
-    let mut parts: Vec<Tensor<2>> = seen[FIRST..].iter().flat_map(|x| spread(x.clone())).collect();
+    let (bands, levels) = seen.split_last().expect("there are sub-bands");
+    let compared = levels.iter().enumerate().filter(|(at, _)| at % LEVELS >= FIRST).map(|(_, level)| level);
+    let mut parts: Vec<Tensor<2>> = compared.chain([bands]).flat_map(|x| spread(x.clone())).collect();
     // Where things are, and where a film is light or dark: the frozen features are nearly blind to the latter.
-    let placed = [&seen[PLACED], &seen[seen.len() - 1]];
+    let placed = [&levels[PLACED], bands];
     parts.extend(placed.map(|x| pooled(x.clone()).flatten::<2>(1, 2)));
     Tensor::cat(parts, 1)
 }

@@ -15,7 +15,8 @@ use super::moments::{self, Moments};
 use super::{Game, Losses, Share, latents, rows, scalar};
 use crate::adam::{Adam, AdamConfig, EVEN, add, follow, slopes};
 use crate::data::{Batch, Data};
-use crate::error::Result;
+use crate::describer::Describer;
+use crate::error::{Error, Result};
 use crate::networks::fast::critics::{Critics, CriticsConfig, GROUP, Norm};
 use crate::networks::fast::generator::{FastConfig, FastGenerator, Statistics};
 use crate::networks::fast::projector::{ChannelMoments, Projector};
@@ -24,15 +25,18 @@ use crate::ops::{Precision, augment};
 use crate::own;
 use crate::parameters::{Array, Init, Parameters, collect, load, values};
 use crate::settings::{Settings, broken};
-use crate::squeezenet::SqueezeNet;
 use crate::store::{below, under};
 
 /// Settings of the game.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The frozen network: a file of SqueezeNet 1.1's weights.
+    /// The frozen network that the critics look through: a file of SqueezeNet 1.1's or MobileNetV2's weights, or `own`, the network
+    /// that comes along.
     pub features: String,
+    /// Further ones, through each of which as many critics look (Sauer et al. 2022): what one network is blind to, another sees.
+    #[serde(default)]
+    pub also: Vec<String>,
     /// What the critics lose by a real image that is shown as one of another grade; 0 shows none.
     pub mismatch: f64,
     /// How strongly the fakes' moments are pulled towards the real ones; 0 leaves them alone. From the first step it
@@ -73,7 +77,7 @@ const ADAPTATION_KIMG: f64 = 500.0;
 /// Among what the critics find: the mean sign of their scores of real images, which steers the augmentation.
 const SIGNS: &str = "signs";
 /// Levels of a frozen network's features.
-const LEVELS: usize = 4;
+pub(super) const LEVELS: usize = 4;
 /// Real images on which features are standardised, and how many of them are looked at together: no more than a small step's.
 const STANDARD: usize = 64;
 const TOGETHER: usize = 8;
@@ -111,8 +115,7 @@ pub(crate) struct Play {
     settings: Settings,
     config: Config,
     device: Device,
-    features: SqueezeNet,
-    projector: Projector,
+    views: Vec<View>,
     /// One over the deviation of each sub-band of real images.
     bands: [f32; 4],
     generator: FastGenerator,
@@ -125,6 +128,41 @@ pub(crate) struct Play {
     /// Of the generator, and of the critics.
     adams: [Adam; 2],
     share: Share,
+}
+
+/// A frozen network, and the fixed maps that mix what it finds.
+struct View {
+    network: Describer,
+    projector: Projector,
+}
+
+impl View {
+    /// Through the network of a file, or the one that comes along; standardised on real images `[STANDARD, 1, s, s]`.
+    fn open(file: &str, seed: u64, mixed: &[usize], real: &Tensor<4>) -> Result<Self> {
+        let device = real.device();
+        let network = match file {
+            own::NAME => Describer::SqueezeNet(Box::new(own::network(&device)?)),
+            file => Describer::read(Path::new(file), &device)?,
+        };
+        let mut levels: [ChannelMoments; LEVELS] = Default::default();
+        for first in (0..STANDARD).step_by(TOGETHER) {
+            let part = real.clone().slice(first..first + TOGETHER);
+            let pyramid = network.pyramid(part, Precision::F32).ok_or_else(|| {
+                let reason =
+                    format!("{} has no maps for critics; give SqueezeNet 1.1 or MobileNetV2", network.name());
+                Error::content(Path::new(file), reason)
+            })?;
+            levels.iter_mut().zip(pyramid).for_each(|(level, x)| level.add(x));
+        }
+        let projector = Projector::standardised(seed, mixed, &levels, &device);
+        Ok(Self { network, projector })
+    }
+
+    /// Mixed features, a map a level.
+    fn forward(&self, images: Tensor<4>, precision: Precision) -> Vec<Tensor<4>> {
+        let pyramid = self.network.pyramid(images, precision).expect("it was asked when it was opened");
+        self.projector.forward(&pyramid, precision)
+    }
 }
 
 /// A part of a step's images, and what is done to them.
@@ -148,26 +186,22 @@ impl Play {
         share: Share,
     ) -> Result<Self> {
         let device = device.clone().autodiff();
-        let features = match config.features.as_str() {
-            own::NAME => own::network(&device)?,
-            file => SqueezeNet::read(Path::new(file), &device)?,
-        };
         let labels = settings.labels();
         let init = |purpose| Init::new(settings.seed, purpose, &device);
         let mut weights = init(Purpose::GeneratorWeights);
         let generator =
             config.generator.init(&mut weights, labels, settings.size).computing(settings.precision);
-        let critics = config.critics.init(&mut init(Purpose::CriticWeights), labels);
         let real = data.some(settings, STANDARD, &device);
-        let mut levels: [ChannelMoments; LEVELS] = Default::default();
+        // Each with maps of its own.
+        let seeds = (0..).map(|at: u64| settings.seed.wrapping_add(at));
+        let views = std::iter::once(&config.features).chain(&config.also).zip(seeds);
+        let views = views.map(|(file, seed)| View::open(file, seed, &config.critics.mixed, &real));
+        let views = views.collect::<Result<Vec<_>>>()?;
+        let critics = config.critics.init(&mut init(Purpose::CriticWeights), labels, views.len());
         let mut bands = ChannelMoments::default();
         for first in (0..STANDARD).step_by(TOGETHER) {
-            let real = real.clone().slice(first..first + TOGETHER);
-            let pyramid = features.pyramid(real.clone(), Precision::F32);
-            levels.iter_mut().zip(pyramid).for_each(|(level, x)| level.add(x));
-            bands.add(haar::forward(real, [1.0; 4]));
+            bands.add(haar::forward(real.clone().slice(first..first + TOGETHER), [1.0; 4]));
         }
-        let projector = Projector::standardised(settings.seed, &config.critics.mixed, &levels, &device);
         let average = collect(&generator);
         let deviations = bands.deviations();
         let bands = [0, 1, 2, 3].map(|band| 1.0 / deviations[band].max(0.02));
@@ -177,8 +211,7 @@ impl Play {
             settings,
             config,
             device,
-            features,
-            projector,
+            views,
             bands,
             generator,
             critics,
@@ -198,15 +231,15 @@ impl Play {
         let parts = (0..STANDARD).step_by(TOGETHER).map(|first| real.clone().slice(first..first + TOGETHER));
         let seen: Vec<Vec<Tensor<4>>> = parts.map(|part| self.seen(part)).collect();
         let level = |level: usize| Tensor::cat(seen.iter().map(|seen| seen[level].clone()).collect(), 0);
-        let levels = (0..=LEVELS).map(level).collect();
+        let levels = (0..seen[0].len()).map(level).collect();
         self.critics = self.critics.clone().standardised(levels, self.settings.precision);
     }
 
-    /// What the critics look at: mixed features of each level, and sub-bands.
+    /// What the critics look at: mixed features of each network's levels, and sub-bands.
     fn seen(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
         let precision = self.settings.precision;
-        let features = self.features.pyramid(images.clone(), precision);
-        let mut seen = self.projector.forward(&features, precision);
+        let mut seen: Vec<Tensor<4>> =
+            self.views.iter().flat_map(|view| view.forward(images.clone(), precision)).collect();
         seen.push(haar::forward(images, self.bands));
         seen
     }
@@ -358,6 +391,11 @@ impl Play {
     }
 }
 
+/// What the fixed maps of a network are called in a checkpoint.
+fn projector(at: usize) -> String {
+    if at == 0 { "projector".to_owned() } else { format!("projector-{at}") }
+}
+
 /// A label of the same side and of a grade that each image is not of, the further off the likelier: neighbours overlap even for
 /// those who grade them.
 fn others(mut draws: Stream, settings: &Settings, labels: &[usize]) -> Vec<usize> {
@@ -450,7 +488,9 @@ impl Game for Play {
         let mut state: Parameters = under("average", &self.average).collect();
         state.extend(under("generator", &collect(&self.generator)).chain(self.adams[0].state("generator")));
         state.extend(under("critics", &collect(&self.critics)).chain(self.adams[1].state("critics")));
-        state.extend(under("projector", &collect(&self.projector)));
+        for (at, view) in self.views.iter().enumerate() {
+            state.extend(under(&projector(at), &collect(&view.projector)));
+        }
         // As two halves, since arrays hold single precision and the share moves by less than that resolves.
         let high = self.changed as f32;
         let values = vec![high, (self.changed - f64::from(high)) as f32];
@@ -471,7 +511,9 @@ impl Game for Play {
     fn go_on(&mut self, state: &Parameters, steps: u64) -> Result<(), String> {
         self.generator = load(self.generator.clone(), &below("generator", state))?;
         self.critics = load(self.critics.clone(), &below("critics", state))?;
-        self.projector = load(self.projector.clone(), &below("projector", state))?;
+        for (at, view) in self.views.iter_mut().enumerate() {
+            view.projector = load(view.projector.clone(), &below(&projector(at), state))?;
+        }
         self.average = below("average", state);
         let changed = state.get("augmented").ok_or("tensor `augmented` is missing")?;
         self.changed = changed.values.iter().map(|v| f64::from(*v)).sum();
@@ -495,6 +537,7 @@ mod tests {
         let features = crate::squeezenet::tests::random(folder);
         let changes = [
             format!("game.features={features:?}"),
+            "game.also=[\"own\"]".into(),
             "size=64".into(),
             "batch=4".into(),
             "grades=[0, 1]".into(),
@@ -558,7 +601,7 @@ mod tests {
             let free = name.ends_with("score.left") || name.ends_with("score_bias");
             let found_once = ["moments/map", "moments/offset", "moments/real"].contains(&name.as_str());
             // Every image is augmented, always.
-            let frozen = name.starts_with("projector/") || found_once || name == "augmented";
+            let frozen = name.starts_with("projector") || found_once || name == "augmented";
             assert!(moved != frozen || free, "{name}");
         }
     }
@@ -644,5 +687,26 @@ mod tests {
         let message =
             Play::begin(&settings, &config, (&data, &Device::flex()), alone()).err().unwrap().to_string();
         assert!(message.contains("nowhere.safetensors"), "{message}");
+    }
+
+    #[test]
+    fn critics_look_through_every_network_and_mobilenet_is_one() {
+        let Some(mobilenet) = crate::pretrained::tests::shared("mobilenetv2-imagenet.safetensors") else {
+            return;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings(folder.path());
+        let data = Data::of_noise(&settings, 6);
+        let GameConfig::Projected(config) = &mut settings.game else { unreachable!() };
+        config.also.push(mobilenet.display().to_string());
+        let mut play = begin(&settings, &data);
+        let seen = play.seen(data.some(&settings, 4, &play.device));
+        assert_eq!(seen.len(), 3 * LEVELS + 1);
+        assert_eq!(seen[2 * LEVELS].dims(), [4, 8, 32, 32]);
+        let losses = play.step(&data, 0);
+        assert!(losses.iter().all(|(_, loss)| loss.is_finite()), "{losses:?}");
+        let portable = settings.portable();
+        let GameConfig::Projected(config) = portable.game else { unreachable!() };
+        assert_eq!(config.also, ["own", "mobilenetv2-imagenet.safetensors"]);
     }
 }

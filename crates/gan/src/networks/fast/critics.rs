@@ -57,12 +57,11 @@ impl CriticsConfig {
         broken(&rules)
     }
 
-    /// Critics of images of `labels` labels.
-    pub fn init(&self, init: &mut Init, labels: usize) -> Critics {
-        let inputs = self.mixed.iter().chain(&[4]);
-        let widths = self.features.iter().chain([&self.bands]);
-        let critics =
-            inputs.zip(widths).map(|(i, w)| LevelCritic::new(init, (*i, w), labels, self.norm)).collect();
+    /// Critics of images of `labels` labels, which are looked at through so many frozen networks.
+    pub fn init(&self, init: &mut Init, labels: usize, networks: usize) -> Critics {
+        let levels = self.mixed.iter().zip(&self.features);
+        let levels = levels.cycle().take(networks * self.mixed.len()).chain([(&4, &self.bands)]);
+        let critics = levels.map(|(i, w)| LevelCritic::new(init, (*i, w), labels, self.norm)).collect();
         let mut critics = Critics { critics };
         (0..SETTLING).for_each(|_| critics = critics.clone().turned());
         critics
@@ -307,7 +306,7 @@ mod tests {
             Tensor::from_data(TensorData::new(values, [8, 4, 32, 32]), &device)
         };
         let real = vec![maps(0), maps(1)];
-        let critics = config.init(&mut Init::new(0, Purpose::CriticWeights, &device), 2);
+        let critics = config.init(&mut Init::new(0, Purpose::CriticWeights, &device), 2, 1);
         let critics =
             if norm == Norm::Real { critics.standardised(real.clone(), Precision::F32) } else { critics };
         (critics, real)
