@@ -6,7 +6,7 @@ use crate::depthwise;
 use crate::finish::{at_most, leaky_relu};
 use crate::gather::Source;
 use crate::level::Mode;
-use crate::memory::zeros;
+use crate::memory::{Room, made};
 use crate::passes::{Planes, upsample_bilinear, upsample_bilinear_gradient};
 use crate::product::{Layout, product};
 use crate::scratch;
@@ -265,8 +265,7 @@ impl Conv {
 
     /// The convolution of the large map, and that map, for ways that take no other.
     pub(crate) fn upsampling(&self, x: &[f32]) -> Result<(Conv, Vec<f32>), ShapeError> {
-        let mut large = zeros(4 * x.len());
-        upsample_bilinear(self.small_planes(), x, &mut large)?;
+        let large = made(4 * x.len(), |room| upsample_bilinear(self.small_planes(), x, room))?;
         Ok((Conv { upsampled: false, ..*self }, large))
     }
 
@@ -399,13 +398,14 @@ pub(crate) fn phase_taps(
 ///
 /// # Errors
 /// Where a slice's length is not the shape's, or the weights were packed for another convolution.
-pub fn forward(
+pub fn forward<'y>(
     conv: &Conv,
     x: &[f32],
     weights: &PackedWeights,
     epilogue: Epilogue<'_>,
-    y: &mut [f32],
-) -> Result<(), ShapeError> {
+    y: impl Into<Room<'y>>,
+) -> Result<&'y mut [f32], ShapeError> {
+    let y = y.into();
     let [x_len, _, y_len] = conv.lens()?;
     check_len("x", x.len(), x_len)?;
     check_len("y", y.len(), y_len)?;
@@ -419,23 +419,22 @@ pub fn forward(
         return forward(&conv, &x, weights, epilogue, y);
     }
     if weights.way == Way::Planes {
-        depthwise::forward(conv, x, weights.planes(), epilogue, y);
-        return Ok(());
+        return Ok(depthwise::forward(conv, x, weights.planes(), epilogue, y));
     }
-    product(layout, weights, x, epilogue, y);
-    Ok(())
+    Ok(product(layout, weights, x, epilogue, y))
 }
 
 /// `dx`, the gradient by `x` of `sum(dy * conv(x, w))`; also the transposed convolution of `dy`.
 ///
 /// # Errors
 /// As [`forward`].
-pub fn input_gradient(
+pub fn input_gradient<'y>(
     conv: &Conv,
     dy: &[f32],
     weights: &PackedWeights,
-    dx: &mut [f32],
-) -> Result<(), ShapeError> {
+    dx: impl Into<Room<'y>>,
+) -> Result<&'y mut [f32], ShapeError> {
+    let dx = dx.into();
     let [x_len, _, y_len] = conv.lens()?;
     check_len("dy", dy.len(), y_len)?;
     check_len("dx", dx.len(), x_len)?;
@@ -444,35 +443,35 @@ pub fn input_gradient(
         return upsampled_input_gradient(conv, dy, weights, dx);
     }
     if weights.way == Way::Planes {
-        depthwise::input_gradient(conv, dy, weights.planes(), dx);
-        return Ok(());
+        return Ok(depthwise::input_gradient(conv, dy, weights.planes(), dx));
     }
     let [height, width] = conv.out_size()?;
     let source = Source { channels: conv.out_channels, height, width, step: [1, 1], upsampled: false };
     let layout = Layout { images: conv.batch, source, size: [conv.height, conv.width], step: conv.stride };
-    product(layout, weights, dy, Epilogue::default(), dx);
-    Ok(())
+    Ok(product(layout, weights, dy, Epilogue::default(), dx))
 }
 
 /// [`input_gradient`] of a convolution that upsamples: some images at a time, so that the large map stays in the caches.
-fn upsampled_input_gradient(
+fn upsampled_input_gradient<'y>(
     conv: &Conv,
     dy: &[f32],
     weights: &PackedWeights,
-    dx: &mut [f32],
-) -> Result<(), ShapeError> {
+    mut dx: Room<'y>,
+) -> Result<&'y mut [f32], ShapeError> {
     let image = conv.in_channels * conv.height * conv.width;
     let batch = (LARGE / image).clamp(1, conv.batch.max(1));
     let [_, _, out] = Conv { batch: 1, ..*conv }.lens()?;
     scratch::with_partials(batch * image, |large| {
-        for (dy, dx) in dy.chunks(batch * out).zip(dx.chunks_mut(batch * image / 4)) {
+        for (dy, dx) in dy.chunks(batch * out).zip(dx.in_turn(batch * image / 4)) {
             let part = Conv { batch: dy.len() / out, ..*conv };
             let large = &mut large[..part.batch * image];
-            input_gradient(&Conv { upsampled: false, ..part }, dy, weights, large)?;
+            let large = input_gradient(&Conv { upsampled: false, ..part }, dy, weights, large)?;
             upsample_bilinear_gradient(part.small_planes(), large, dx)?;
         }
         Ok(())
-    })
+    })?;
+    // SAFETY: the parts are all images, and each was written whole.
+    Ok(unsafe { dx.written() })
 }
 
 /// [`forward`] with weights packed for this call alone, in `f32` at the machine's best level.
@@ -486,7 +485,7 @@ pub fn convolve(
     epilogue: Epilogue<'_>,
     y: &mut [f32],
 ) -> Result<(), ShapeError> {
-    forward(conv, x, &pack_forward(conv, w, Mode::default())?, epilogue, y)
+    forward(conv, x, &pack_forward(conv, w, Mode::default())?, epilogue, y).map(|_| ())
 }
 
 /// `db [out_channels]`, the gradient by the bias: `dy` summed over images and positions.

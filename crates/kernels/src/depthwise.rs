@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use crate::conv::{Conv, Epilogue, phase_taps};
 use crate::finish::finish;
 use crate::level::Mode;
+use crate::memory::Room;
 use crate::passes::vectorised;
 use crate::scratch;
 use crate::weights::{Direction, PackedWeights};
@@ -29,12 +30,18 @@ pub(crate) fn pack(conv: &Conv, w: &[f32], mode: Mode, direction: Direction) -> 
 }
 
 /// `y = activation(conv(x, w) + bias)`; lengths are checked.
-pub(crate) fn forward(conv: &Conv, x: &[f32], w: &[f32], epilogue: Epilogue<'_>, y: &mut [f32]) {
+pub(crate) fn forward<'y>(
+    conv: &Conv,
+    x: &[f32],
+    w: &[f32],
+    epilogue: Epilogue<'_>,
+    mut y: Room<'y>,
+) -> &'y mut [f32] {
     let [rows, cols] = conv.out_size().expect("checked");
     let (phases, kernel) = (Phases::of(conv, cols), conv.kernel[0] * conv.kernel[1]);
     let reads: Vec<Vec<Read>> = (0..rows).map(|row| phases.reads(row).collect()).collect();
     let planes = x.par_chunks_exact(conv.height * conv.width);
-    y.par_chunks_exact_mut(rows * cols).zip(planes).enumerate().for_each(|(plane, (y, x))| {
+    y.parts(rows * cols).zip(planes).enumerate().for_each(|(plane, (y, x))| {
         let channel = plane % conv.groups;
         let w = &w[channel * kernel..][..kernel];
         scratch::with(|scratch| {
@@ -51,17 +58,19 @@ pub(crate) fn forward(conv: &Conv, x: &[f32], w: &[f32], epilogue: Epilogue<'_>,
             );
         });
     });
+    // SAFETY: each plane was cleared and written.
+    unsafe { y.written() }
 }
 
 /// `dx`, the gradient by `x`; lengths are checked.
-pub(crate) fn input_gradient(conv: &Conv, dy: &[f32], w: &[f32], dx: &mut [f32]) {
+pub(crate) fn input_gradient<'y>(conv: &Conv, dy: &[f32], w: &[f32], mut dx: Room<'y>) -> &'y mut [f32] {
     let [rows, cols] = conv.out_size().expect("checked");
     let (step, kernel) = (conv.stride[1], conv.kernel[0] * conv.kernel[1]);
     let spread = Spread::of(conv, [rows, cols]);
     let reads: Vec<Vec<Vec<Read>>> =
         (0..conv.height).map(|row| (0..step).map(|phase| spread.reads(row, phase)).collect()).collect();
     let planes = dy.par_chunks_exact(rows * cols);
-    let planes = dx.par_chunks_exact_mut(conv.height * conv.width).zip(planes).enumerate();
+    let planes = dx.parts(conv.height * conv.width).zip(planes).enumerate();
     planes.for_each(|(plane, (dx, dy))| {
         let w = &w[plane % conv.groups * kernel..][..kernel];
         scratch::with(|scratch| {
@@ -91,6 +100,8 @@ pub(crate) fn input_gradient(conv: &Conv, dy: &[f32], w: &[f32], dx: &mut [f32])
             );
         });
     });
+    // SAFETY: each plane was cleared and written.
+    unsafe { dx.written() }
 }
 
 /// `dw`, the gradient by the weights; lengths are checked.

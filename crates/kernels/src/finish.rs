@@ -1,9 +1,11 @@
 //! What happens to a tile's sums on their way out.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
 use crate::conv::{Activation, Epilogue};
 use crate::lanes::Lanes;
+use crate::memory::Room;
 
 /// An output that several tiles write at once, each its own pixels.
 pub(crate) struct Shared<'a> {
@@ -20,15 +22,37 @@ impl<'a> Shared<'a> {
         Shared { start: out.as_mut_ptr(), len: out.len(), borrow: PhantomData }
     }
 
+    /// Over memory that may hold no values yet.
+    pub(crate) fn over(room: &'a mut Room<'_>) -> Shared<'a> {
+        Shared { start: room.start(), len: room.len(), borrow: PhantomData }
+    }
+
     /// The `len` elements from `first` on.
+    ///
+    /// # Safety
+    /// They hold values, and nothing else holds or writes these elements meanwhile.
+    #[expect(clippy::mut_from_ref, reason = "the caller answers for the elements being its own")]
+    pub(crate) unsafe fn part(&self, first: usize, len: usize) -> &mut [f32] {
+        let start = self.place(first, len);
+        // SAFETY: the elements are there, and the caller owns them.
+        unsafe { std::slice::from_raw_parts_mut(start, len) }
+    }
+
+    /// The same where there may be no values yet.
     ///
     /// # Safety
     /// Nothing else holds or writes these elements meanwhile.
     #[expect(clippy::mut_from_ref, reason = "the caller answers for the elements being its own")]
-    pub(crate) unsafe fn part(&self, first: usize, len: usize) -> &mut [f32] {
+    pub(crate) unsafe fn room(&self, first: usize, len: usize) -> &mut [MaybeUninit<f32>] {
+        let start = self.place(first, len).cast();
+        // SAFETY: the elements are there, and the caller owns them.
+        unsafe { std::slice::from_raw_parts_mut(start, len) }
+    }
+
+    fn place(&self, first: usize, len: usize) -> *mut f32 {
         assert!(first <= self.len && len <= self.len - first, "the geometry fits the tensor");
-        // SAFETY: the assertion bounds the elements, and the caller owns them.
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(first), len) }
+        // SAFETY: the assertion bounds the elements.
+        unsafe { self.start.add(first) }
     }
 }
 

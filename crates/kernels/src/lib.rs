@@ -38,6 +38,6 @@ pub use conv::{
 };
 pub use level::{Level, Mode, Precision};
 pub use matmul::{Matmul, Turned, matmul};
-pub use memory::zeros;
+pub use memory::{Room, made, zeros};
 pub use weight_gradient::weight_gradient;
 pub use weights::PackedWeights;

@@ -51,8 +51,13 @@ pub fn matmul(shape: Matmul, a: &[f32], b: &[f32], mode: Mode, c: &mut [f32]) ->
         return Ok(());
     }
     match turned {
-        Turned::Neither => forward(&conv, b, &pack_forward(&conv, a, mode)?, Epilogue::default(), c),
-        Turned::Left => input_gradient(&conv, b, &pack_input_gradient(&conv, a, mode)?, c),
-        Turned::Right => weight_gradient(&conv, b, a, mode, c),
+        Turned::Neither => {
+            forward(&conv, b, &pack_forward(&conv, a, mode)?, Epilogue::default(), c)?;
+        }
+        Turned::Left => {
+            input_gradient(&conv, b, &pack_input_gradient(&conv, a, mode)?, c)?;
+        }
+        Turned::Right => weight_gradient(&conv, b, a, mode, c)?,
     }
+    Ok(())
 }

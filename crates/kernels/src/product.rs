@@ -3,6 +3,7 @@
 //! A task is a strip of positions. It stages its part of the source (`stage`), and goes through the strip a few
 //! tiles at a time, so that a panel of weights in the first cache serves them all.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -10,6 +11,7 @@ use rayon::prelude::*;
 use crate::conv::Epilogue;
 use crate::finish::{Out, Shared, finish};
 use crate::gather::{Grid, Source};
+use crate::memory::Room;
 use crate::pack::{Planes, channels};
 use crate::passes::vectorised;
 use crate::scratch::{self, Scratch};
@@ -78,20 +80,22 @@ impl At {
 }
 
 /// Computes all of `y`; every element is written once.
-pub(crate) fn product(
+pub(crate) fn product<'y>(
     layout: Layout,
     weights: &PackedWeights,
     x: &[f32],
     epilogue: Epilogue<'_>,
-    y: &mut [f32],
-) {
+    mut y: Room<'y>,
+) -> &'y mut [f32] {
     if let Way::Tiles(kind) = weights.way {
         return winograd::product(kind, layout, (weights, x), epilogue, y);
     }
     let positions = [0, 1].map(|axis| layout.size[axis].div_ceil(layout.step[axis]));
     let stage = Stage::new(layout.source, weights, positions[1]);
-    let product = Product { layout, weights, x, epilogue, y: Shared::new(y), positions, stage };
+    let product = Product { layout, weights, x, epilogue, y: Shared::over(&mut y), positions, stage };
     product.tasks().into_par_iter().for_each(|task| scratch::with(|scratch| product.run(&task, scratch)));
+    // SAFETY: the strips are all positions, and each writes all of its channels.
+    unsafe { y.written() }
 }
 
 impl<'a> Product<'a> {
@@ -311,13 +315,13 @@ impl<'a> Product<'a> {
             let sums = sums.as_ref();
             for place in &places[tile] {
                 // SAFETY: strips, parts and shares are disjoint, and each output lies in one of them.
-                let to = unsafe { self.y.part(place.first + channel * plane, place.len) };
+                let to = unsafe { self.y.room(place.first + channel * plane, place.len) };
                 let from = &sums[at + place.lane..];
                 match parts {
-                    1 => to.copy_from_slice(&from[..to.len()]),
+                    1 => _ = to.write_copy_of_slice(&from[..to.len()]),
                     2 => interleave([from, &sums[self.sums() + at + place.lane..]], to),
                     _ => to.iter_mut().enumerate().for_each(|(i, to)| {
-                        *to = sums[i % parts * self.sums() + at + place.lane + i / parts];
+                        to.write(sums[i % parts * self.sums() + at + place.lane + i / parts]);
                     }),
                 }
             }
@@ -326,17 +330,17 @@ impl<'a> Product<'a> {
 }
 
 /// The values of two rows in turn.
-fn interleave([even, odd]: [&[f32]; 2], to: &mut [f32]) {
+fn interleave([even, odd]: [&[f32]; 2], to: &mut [MaybeUninit<f32>]) {
     vectorised(
         #[inline(always)]
         || {
             let (pairs, rest) = to.as_chunks_mut::<2>();
             let count = pairs.len();
             for ((to, &even), &odd) in pairs.iter_mut().zip(&even[..count]).zip(&odd[..count]) {
-                *to = [even, odd];
+                *to = [even, odd].map(MaybeUninit::new);
             }
             if let [last] = rest {
-                *last = even[count];
+                last.write(even[count]);
             }
         },
     );

@@ -8,7 +8,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
-use doppelray_kernels::{passes, zeros};
+use doppelray_kernels::{made, passes};
 
 use super::{FITS, OFF_TAPE, dims, ours, owned, slice, tensor};
 
@@ -87,16 +87,16 @@ impl Activations for Flex {
         let [batch, channels, height, width] = dims(&x);
         assert!(channels % 2 == 0, "a gated linear unit needs an even number of channels, not {channels}");
         let half = channels / 2 * height * width;
-        let mut y = zeros(batch * half);
-        passes::glu(half, slice(&x), &mut y).expect(FITS);
+        let y = made(batch * half, |room| passes::glu(half, slice(&x), room)).expect(FITS);
         tensor(y, [batch, channels / 2, height, width])
     }
 
     fn gated_gradient(x: FloatTensor<Self>, dy: FloatTensor<Self>) -> FloatTensor<Self> {
         let (x, dy) = (x.to_contiguous(), dy.to_contiguous());
-        let [batch, channels, height, width] = dims(&x);
-        let mut dx = zeros(batch * channels * height * width);
-        passes::glu_gradient(channels / 2 * height * width, slice(&x), slice(&dy), &mut dx).expect(FITS);
+        let [_, channels, height, width] = dims(&x);
+        let half = channels / 2 * height * width;
+        let dx = made(slice(&x).len(), |room| passes::glu_gradient(half, slice(&x), slice(&dy), room))
+            .expect(FITS);
         tensor(dx, dims(&x))
     }
 

@@ -15,7 +15,7 @@ use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use doppelray_kernels::{
-    Activation, Conv, Epilogue, Mode, PackedWeights, pack_forward, pack_input_gradient, passes, zeros,
+    Activation, Conv, Epilogue, Mode, PackedWeights, made, pack_forward, pack_input_gradient, passes, zeros,
 };
 use serde::{Deserialize, Serialize};
 
@@ -317,15 +317,16 @@ fn forward(
 
 fn run(conv: &Conv, x: &FlexTensor, weights: &PackedWeights, epilogue: Epilogue<'_>) -> FlexTensor {
     let [rows, cols] = conv.out_size().expect(FITS);
-    let mut y = zeros(conv.lens().expect(FITS)[2]);
-    doppelray_kernels::forward(conv, slice(x), weights, epilogue, &mut y).expect(FITS);
+    let [_, _, len] = conv.lens().expect(FITS);
+    let y =
+        made(len, |room| doppelray_kernels::forward(conv, slice(x), weights, epilogue, room)).expect(FITS);
     tensor(y, [conv.batch, conv.out_channels, rows, cols])
 }
 
 /// The gradient at the input from the one at the output.
 fn run_back(conv: &Conv, dy: &FlexTensor, weights: &PackedWeights) -> FlexTensor {
-    let mut dx = zeros(conv.lens().expect(FITS)[0]);
-    doppelray_kernels::input_gradient(conv, slice(dy), weights, &mut dx).expect(FITS);
+    let [len, ..] = conv.lens().expect(FITS);
+    let dx = made(len, |room| doppelray_kernels::input_gradient(conv, slice(dy), weights, room)).expect(FITS);
     let [height, width] = conv.in_size();
     tensor(dx, [conv.batch, conv.in_channels, height, width])
 }

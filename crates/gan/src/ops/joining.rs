@@ -7,7 +7,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
-use doppelray_kernels::{passes, zeros};
+use doppelray_kernels::{made, passes, zeros};
 
 use super::{FITS, OFF_TAPE, dims, ours, slice, tensor};
 
@@ -34,9 +34,10 @@ impl Joining for Flex {
         let both = [first.to_contiguous(), second.to_contiguous()];
         let [batch, _, height, width] = dims(&both[0]);
         let channels = both.each_ref().map(|x| dims(x)[1]);
-        let mut y = zeros(both.iter().map(|x| slice(x).len()).sum());
         let lens = channels.map(|count| count * height * width);
-        passes::join(lens, both.each_ref().map(slice), &mut y).expect(FITS);
+        let y =
+            made(batch * (lens[0] + lens[1]), |room| passes::join(lens, both.each_ref().map(slice), room));
+        let y = y.expect(FITS);
         tensor(y, [batch, channels[0] + channels[1], height, width])
     }
 

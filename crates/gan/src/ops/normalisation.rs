@@ -11,7 +11,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 use doppelray_kernels::passes::{self, Channels, Moments, Normalisation, PixelGradients, PixelNorm};
-use doppelray_kernels::zeros;
+use doppelray_kernels::{made, zeros};
 
 use super::{FITS, OFF_TAPE, channels, dims, ours, owned, slice, tensor};
 
@@ -189,8 +189,8 @@ impl Normalisations for Flex {
         batch: Batch,
     ) -> FloatTensor<Self> {
         let [x, gain, bias] = [x, gain, bias].map(|t| t.to_contiguous());
-        let mut y = zeros(slice(&x).len());
-        passes::normalise(batch.of(channels(&x), [&gain, &bias]), slice(&x), &mut y).expect(FITS);
+        let rule = batch.of(channels(&x), [&gain, &bias]);
+        let y = made(slice(&x).len(), |room| passes::normalise(rule, slice(&x), room)).expect(FITS);
         tensor(y, dims(&x))
     }
 
@@ -244,8 +244,8 @@ impl Normalisations for Flex {
     fn affine(x: FloatTensor<Self>, gain: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
         let (x, gain, bias) = (x.to_contiguous(), gain.to_contiguous(), bias.to_contiguous());
         let sizes: Channels = channels(&x);
-        let mut y = zeros(slice(&x).len());
-        passes::affine(sizes, slice(&x), [slice(&gain), slice(&bias)], &mut y).expect(FITS);
+        let factors = [slice(&gain), slice(&bias)];
+        let y = made(slice(&x).len(), |room| passes::affine(sizes, slice(&x), factors, room)).expect(FITS);
         tensor(y, dims(&x))
     }
 

@@ -10,8 +10,8 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Tensor, TensorData};
+use doppelray_kernels::made;
 use doppelray_kernels::passes::{self, Planes, blends, pooled};
-use doppelray_kernels::zeros;
 
 use super::{FITS, OFF_TAPE, dims, ours, slice, tensor};
 
@@ -74,13 +74,15 @@ impl Resamplings for Flex {
     fn resized(x: FloatTensor<Self>, size: [usize; 2]) -> FloatTensor<Self> {
         let x = x.to_contiguous();
         let [batch, channels, height, width] = dims(&x);
-        let mut y = zeros(batch * channels * size[0] * size[1]);
-        let planes = planes(dims(&x));
-        if size == [2 * height, 2 * width] {
-            passes::upsample_bilinear(planes, slice(&x), &mut y).expect(FITS);
-        } else {
-            passes::resize_bilinear(planes, size, slice(&x), &mut y).expect(FITS);
-        }
+        let (len, planes) = (batch * channels * size[0] * size[1], planes(dims(&x)));
+        let y = made(len, |room| {
+            if size == [2 * height, 2 * width] {
+                passes::upsample_bilinear(planes, slice(&x), room)
+            } else {
+                passes::resize_bilinear(planes, size, slice(&x), room)
+            }
+        })
+        .expect(FITS);
         tensor(y, [batch, channels, size[0], size[1]])
     }
 
@@ -88,12 +90,14 @@ impl Resamplings for Flex {
         let dy = dy.to_contiguous();
         let [batch, channels, rows, cols] = dims(&dy);
         let shape = [batch, channels, from[0], from[1]];
-        let mut dx = zeros(shape.iter().product());
-        if [rows, cols] == from.map(|size| 2 * size) {
-            passes::upsample_bilinear_gradient(planes(shape), slice(&dy), &mut dx).expect(FITS);
-        } else {
-            passes::resize_bilinear_gradient(planes(shape), [rows, cols], slice(&dy), &mut dx).expect(FITS);
-        }
+        let dx = made(shape.iter().product(), |room| {
+            if [rows, cols] == from.map(|size| 2 * size) {
+                passes::upsample_bilinear_gradient(planes(shape), slice(&dy), room)
+            } else {
+                passes::resize_bilinear_gradient(planes(shape), [rows, cols], slice(&dy), room)
+            }
+        })
+        .expect(FITS);
         tensor(dx, shape)
     }
 
@@ -101,15 +105,16 @@ impl Resamplings for Flex {
         let x = x.to_contiguous();
         let [batch, channels, height, width] = dims(&x);
         let shape = [batch, channels, pooled(height), pooled(width)];
-        let mut y = zeros(shape.iter().product());
-        passes::max_pool(planes(dims(&x)), slice(&x), &mut y).expect(FITS);
+        let pool = planes(dims(&x));
+        let y = made(shape.iter().product(), |room| passes::max_pool(pool, slice(&x), room)).expect(FITS);
         tensor(y, shape)
     }
 
     fn pooled_gradient(x: FloatTensor<Self>, dy: FloatTensor<Self>) -> FloatTensor<Self> {
         let (x, dy) = (x.to_contiguous(), dy.to_contiguous());
-        let mut dx = zeros(slice(&x).len());
-        passes::max_pool_gradient(planes(dims(&x)), slice(&x), slice(&dy), &mut dx).expect(FITS);
+        let (x_values, pool) = (slice(&x), planes(dims(&x)));
+        let dx = made(x_values.len(), |room| passes::max_pool_gradient(pool, x_values, slice(&dy), room))
+            .expect(FITS);
         tensor(dx, dims(&x))
     }
 }

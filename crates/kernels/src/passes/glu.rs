@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::{CHUNK, vectorised};
 use crate::conv::{ShapeError, check_len};
+use crate::memory::Room;
 
 /// `1 / (1 + exp(-x))`, within 2e-7 of it, and never below 1e-38; NaN stays.
 #[inline(always)]
@@ -33,14 +34,13 @@ fn exp(x: f32) -> f32 {
 ///
 /// # Errors
 /// Where a slice's length is not the shape's.
-pub fn glu(half: usize, x: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
+pub fn glu<'y>(half: usize, x: &[f32], y: impl Into<Room<'y>>) -> Result<&'y mut [f32], ShapeError> {
+    let mut y = y.into();
     check(half, x.len(), y.len())?;
-    if half == 0 {
-        return Ok(());
-    }
-    y.par_chunks_mut(half).zip(x.par_chunks(2 * half)).for_each(|(y, x)| {
+    // Where a half is empty there is nothing.
+    y.samples(half.max(1)).zip(x.par_chunks(2 * half.max(1))).for_each(|(mut y, x)| {
         let (a, b) = x.split_at(half);
-        y.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).zip(b.par_chunks(CHUNK)).for_each(|((y, a), b)| {
+        y.parts(CHUNK).zip(a.par_chunks(CHUNK)).zip(b.par_chunks(CHUNK)).for_each(|((y, a), b)| {
             vectorised(
                 #[inline(always)]
                 || {
@@ -51,40 +51,43 @@ pub fn glu(half: usize, x: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
             );
         });
     });
-    Ok(())
+    // SAFETY: each part of each sample was cleared and written.
+    Ok(unsafe { y.written() })
 }
 
 /// `dx`, the gradient by `x` of `sum(dy * y)`.
 ///
 /// # Errors
 /// As [`glu`].
-pub fn glu_gradient(half: usize, x: &[f32], dy: &[f32], dx: &mut [f32]) -> Result<(), ShapeError> {
+pub fn glu_gradient<'y>(
+    half: usize,
+    x: &[f32],
+    dy: &[f32],
+    dx: impl Into<Room<'y>>,
+) -> Result<&'y mut [f32], ShapeError> {
+    let mut dx = dx.into();
     check(half, x.len(), dy.len())?;
     check_len("dx", dx.len(), x.len())?;
-    if half == 0 {
-        return Ok(());
-    }
-    dx.par_chunks_mut(2 * half).zip(x.par_chunks(2 * half)).zip(dy.par_chunks(half)).for_each(
-        |((dx, x), dy)| {
-            let ((a, b), (da, db)) = (x.split_at(half), dx.split_at_mut(half));
-            let to = da.par_chunks_mut(CHUNK).zip(db.par_chunks_mut(CHUNK));
-            let from = a.par_chunks(CHUNK).zip(b.par_chunks(CHUNK)).zip(dy.par_chunks(CHUNK));
-            to.zip(from).for_each(|((da, db), ((a, b), dy))| {
-                vectorised(
-                    #[inline(always)]
-                    || {
-                        for ((da, db), ((&a, &b), &dy)) in da.iter_mut().zip(db).zip(a.iter().zip(b).zip(dy))
-                        {
-                            let gate = sigmoid(b);
-                            *da = dy * gate;
-                            *db = *da * a * (1.0 - gate);
-                        }
-                    },
-                );
-            });
-        },
-    );
-    Ok(())
+    let (one, both) = (half.max(1), 2 * half.max(1));
+    dx.samples(both).zip(x.par_chunks(both)).zip(dy.par_chunks(one)).for_each(|((dx, x), dy)| {
+        let ((a, b), [mut da, mut db]) = (x.split_at(half), dx.split(half));
+        let to = da.parts(CHUNK).zip(db.parts(CHUNK));
+        let from = a.par_chunks(CHUNK).zip(b.par_chunks(CHUNK)).zip(dy.par_chunks(CHUNK));
+        to.zip(from).for_each(|((da, db), ((a, b), dy))| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for ((da, db), ((&a, &b), &dy)) in da.iter_mut().zip(db).zip(a.iter().zip(b).zip(dy)) {
+                        let gate = sigmoid(b);
+                        *da = dy * gate;
+                        *db = *da * a * (1.0 - gate);
+                    }
+                },
+            );
+        });
+    });
+    // SAFETY: each part of both halves of each sample was cleared and written.
+    Ok(unsafe { dx.written() })
 }
 
 fn check(half: usize, x: usize, y: usize) -> Result<(), ShapeError> {

@@ -3,24 +3,30 @@
 use rayon::prelude::*;
 
 use crate::conv::{ShapeError, check_len};
+use crate::memory::Room;
 
 /// `y`, of which each sample is `a`'s sample of `lens[0]` values and then `b`'s of `lens[1]`.
 ///
 /// # Errors
 /// Where a slice's length is not that of as many samples as the others have.
-pub fn join(lens: [usize; 2], [a, b]: [&[f32]; 2], y: &mut [f32]) -> Result<(), ShapeError> {
+pub fn join<'y>(
+    lens: [usize; 2],
+    [a, b]: [&[f32]; 2],
+    y: impl Into<Room<'y>>,
+) -> Result<&'y mut [f32], ShapeError> {
+    let mut y = y.into();
     check(lens, [a.len(), b.len()], y.len())?;
-    if lens[0] > 0 && lens[1] > 0 {
-        let parts = a.par_chunks(lens[0]).zip(b.par_chunks(lens[1]));
-        y.par_chunks_mut(lens[0] + lens[1]).zip(parts).for_each(|(y, (a, b))| {
-            let (first, second) = y.split_at_mut(lens[0]);
-            first.copy_from_slice(a);
-            second.copy_from_slice(b);
-        });
-    } else {
-        y.copy_from_slice(if lens[0] == 0 { b } else { a });
+    if lens[0] == 0 || lens[1] == 0 {
+        return Ok(y.copied(if lens[0] == 0 { b } else { a }));
     }
-    Ok(())
+    let parts = a.par_chunks(lens[0]).zip(b.par_chunks(lens[1]));
+    y.samples(lens[0] + lens[1]).zip(parts).for_each(|(y, (a, b))| {
+        let [first, second] = y.split(lens[0]);
+        first.copied(a);
+        second.copied(b);
+    });
+    // SAFETY: both parts of each sample were written.
+    Ok(unsafe { y.written() })
 }
 
 /// What [`join`] joined, apart again.

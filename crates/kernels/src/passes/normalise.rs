@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::{CHUNK, vectorised};
 use crate::conv::{ShapeError, check_len};
+use crate::memory::Room;
 
 /// Sizes of `[batch, channels, pixels]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +89,16 @@ impl Channels {
         }
     }
 
+    /// The same of room for as many.
+    fn write<'y>(self, mut to: Room<'y>, f: impl Fn(usize, &mut [f32]) + Sync + Send) -> &'y mut [f32] {
+        if self.pixels > 0 {
+            let planes = to.parts(self.pixels).with_min_len(self.together());
+            planes.enumerate().for_each(|(index, plane)| f(index, plane));
+        }
+        // SAFETY: each plane was cleared; where they have no pixels there is nothing.
+        unsafe { to.written() }
+    }
+
     /// `f(plane's index, its part of to)` of each plane, in order, made by all threads.
     fn change<R: Send>(self, to: &mut [f32], f: impl Fn(usize, &mut [f32]) -> R + Sync + Send) -> Vec<R> {
         if self.pixels == 0 {
@@ -127,12 +138,16 @@ pub fn moments(sizes: Channels, x: &[f32]) -> Result<Moments, ShapeError> {
 ///
 /// # Errors
 /// Where a slice's length is not the shape's.
-pub fn normalise(rule: Normalisation<'_>, x: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
-    let sizes = rule.check()?;
+pub fn normalise<'y>(
+    rule: Normalisation<'_>,
+    x: &[f32],
+    y: impl Into<Room<'y>>,
+) -> Result<&'y mut [f32], ShapeError> {
+    let (sizes, y) = (rule.check()?, y.into());
     sizes.check("x", x.len())?;
     sizes.check("y", y.len())?;
     let factors = rule.factors();
-    sizes.fill(y, |index, y| {
+    Ok(sizes.write(y, |index, y| {
         let (mean, scale, bias) = rule.line(&factors, index);
         vectorised(
             #[inline(always)]
@@ -143,8 +158,7 @@ pub fn normalise(rule: Normalisation<'_>, x: &[f32], y: &mut [f32]) -> Result<()
                 }
             },
         );
-    });
-    Ok(())
+    }))
 }
 
 /// The gradients of `sum(dy * y)`, where the moments are those of `x`.
@@ -203,17 +217,18 @@ pub fn normalise_gradient(rule: Normalisation<'_>, x: &[f32], to: Gradients<'_>)
 ///
 /// # Errors
 /// Where a slice's length is not the shape's.
-pub fn affine(
+pub fn affine<'y>(
     sizes: Channels,
     x: &[f32],
     [gain, bias]: [&[f32]; 2],
-    y: &mut [f32],
-) -> Result<(), ShapeError> {
+    y: impl Into<Room<'y>>,
+) -> Result<&'y mut [f32], ShapeError> {
+    let y = y.into();
     sizes.check("x", x.len())?;
     sizes.check("y", y.len())?;
     sizes.check_planes("gain", gain.len())?;
     sizes.check_planes("bias", bias.len())?;
-    sizes.fill(y, |index, y| {
+    Ok(sizes.write(y, |index, y| {
         vectorised(
             #[inline(always)]
             || {
@@ -222,8 +237,7 @@ pub fn affine(
                 }
             },
         );
-    });
-    Ok(())
+    }))
 }
 
 /// The gradients of `sum(dy * affine(x))`.

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::{Planes, vectorised};
 use crate::conv::{ShapeError, check_len};
+use crate::memory::Room;
 
 /// Rows or columns after pooling `size` of them: `ceil((size - 3) / 2) + 1`, at least 2 needed.
 pub fn pooled(size: usize) -> usize {
@@ -15,39 +16,45 @@ pub fn pooled(size: usize) -> usize {
 ///
 /// # Errors
 /// Where a slice's length is not the shape's.
-pub fn max_pool(planes: Planes, x: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
+pub fn max_pool<'y>(planes: Planes, x: &[f32], y: impl Into<Room<'y>>) -> Result<&'y mut [f32], ShapeError> {
+    let mut y = y.into();
     let [from, to] = check(planes, x.len(), y.len())?;
     if to > 0 {
-        y.par_chunks_exact_mut(to).zip(x.par_chunks_exact(from)).for_each(|(y, x)| {
+        y.parts(to).zip(x.par_chunks_exact(from)).for_each(|(y, x)| {
             vectorised(
                 #[inline(always)]
                 || plane(planes.width, x, y),
             );
         });
     }
-    Ok(())
+    // SAFETY: each plane was cleared and written; where planes are empty there is none.
+    Ok(unsafe { y.written() })
 }
 
 /// `dx`, the gradient by `x` of `sum(dy * y)`: a window's goes to its first maximum, row by row.
 ///
 /// # Errors
 /// As [`max_pool`].
-pub fn max_pool_gradient(planes: Planes, x: &[f32], dy: &[f32], dx: &mut [f32]) -> Result<(), ShapeError> {
+pub fn max_pool_gradient<'y>(
+    planes: Planes,
+    x: &[f32],
+    dy: &[f32],
+    dx: impl Into<Room<'y>>,
+) -> Result<&'y mut [f32], ShapeError> {
+    let mut dx = dx.into();
     let [from, to] = check(planes, x.len(), dy.len())?;
     check_len("dx", dx.len(), x.len())?;
     if to == 0 {
-        dx.fill(0.0);
-        return Ok(());
+        return Ok(dx.cleared());
     }
-    dx.par_chunks_exact_mut(from).zip(x.par_chunks_exact(from)).zip(dy.par_chunks_exact(to)).for_each(
-        |((dx, x), dy)| {
-            vectorised(
-                #[inline(always)]
-                || plane_gradient(planes.width, x, dy, dx),
-            );
-        },
-    );
-    Ok(())
+    dx.parts(from).zip(x.par_chunks_exact(from)).zip(dy.par_chunks_exact(to)).for_each(|((dx, x), dy)| {
+        vectorised(
+            #[inline(always)]
+            || plane_gradient(planes.width, x, dy, dx),
+        );
+    });
+    // SAFETY: each plane was cleared and written.
+    Ok(unsafe { dx.written() })
 }
 
 /// Elements of a plane before and after.

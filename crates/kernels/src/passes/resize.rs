@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::{Planes, vectorised};
 use crate::conv::{ShapeError, check_len};
+use crate::memory::Room;
 
 /// Where one row or column of the result comes from: `(1 - share) * x[near] + share * x[far]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,13 +31,19 @@ pub fn blends(from: usize, to: usize) -> Vec<Blend> {
 ///
 /// # Errors
 /// Where a slice's length is not the shape's, or `x` has no pixels.
-pub fn resize_bilinear(planes: Planes, size: [usize; 2], x: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
+pub fn resize_bilinear<'y>(
+    planes: Planes,
+    size: [usize; 2],
+    x: &[f32],
+    y: impl Into<Room<'y>>,
+) -> Result<&'y mut [f32], ShapeError> {
+    let mut y = y.into();
     let [from, to] = check(planes, size, x.len(), y.len())?;
     if to == 0 {
-        return Ok(());
+        return Ok(y.cleared());
     }
     let (down, right) = (blends(planes.height, size[0]), blends(planes.width, size[1]));
-    y.par_chunks_exact_mut(to).zip(x.par_chunks_exact(from)).for_each(|(y, x)| {
+    y.parts(to).zip(x.par_chunks_exact(from)).for_each(|(y, x)| {
         vectorised(
             #[inline(always)]
             || {
@@ -53,26 +60,27 @@ pub fn resize_bilinear(planes: Planes, size: [usize; 2], x: &[f32], y: &mut [f32
             },
         );
     });
-    Ok(())
+    // SAFETY: each plane was cleared and written.
+    Ok(unsafe { y.written() })
 }
 
 /// `dx`, the gradient by `x` of `sum(dy * y)`.
 ///
 /// # Errors
 /// As [`resize_bilinear`].
-pub fn resize_bilinear_gradient(
+pub fn resize_bilinear_gradient<'y>(
     planes: Planes,
     size: [usize; 2],
     dy: &[f32],
-    dx: &mut [f32],
-) -> Result<(), ShapeError> {
+    dx: impl Into<Room<'y>>,
+) -> Result<&'y mut [f32], ShapeError> {
+    let mut dx = dx.into();
     let [from, to] = check(planes, size, dx.len(), dy.len())?;
-    dx.fill(0.0);
     if to == 0 {
-        return Ok(());
+        return Ok(dx.cleared());
     }
     let (down, right) = (blends(planes.height, size[0]), blends(planes.width, size[1]));
-    dx.par_chunks_exact_mut(from).zip(dy.par_chunks_exact(to)).for_each(|(dx, dy)| {
+    dx.parts(from).zip(dy.par_chunks_exact(to)).for_each(|(dx, dy)| {
         vectorised(
             #[inline(always)]
             || {
@@ -91,7 +99,8 @@ pub fn resize_bilinear_gradient(
             },
         );
     });
-    Ok(())
+    // SAFETY: each plane was cleared and added to.
+    Ok(unsafe { dx.written() })
 }
 
 /// Elements of a plane before and after.

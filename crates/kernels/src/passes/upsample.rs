@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::vectorised;
 use crate::conv::{ShapeError, check_len};
+use crate::memory::Room;
 
 /// Planes of one size: batch and channels alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,34 +32,46 @@ impl Planes {
 ///
 /// # Errors
 /// Where a slice's length is not the shape's.
-pub fn upsample_bilinear(planes: Planes, x: &[f32], up: &mut [f32]) -> Result<(), ShapeError> {
+pub fn upsample_bilinear<'y>(
+    planes: Planes,
+    x: &[f32],
+    up: impl Into<Room<'y>>,
+) -> Result<&'y mut [f32], ShapeError> {
+    let mut up = up.into();
     let plane = planes.check(x.len(), up.len())?;
     if plane > 0 {
-        up.par_chunks_exact_mut(4 * plane).zip(x.par_chunks_exact(plane)).for_each(|(up, x)| {
+        up.parts(4 * plane).zip(x.par_chunks_exact(plane)).for_each(|(up, x)| {
             vectorised(
                 #[inline(always)]
                 || plane_up(planes, x, up),
             );
         });
     }
-    Ok(())
+    // SAFETY: each plane was cleared and written; where planes are empty there is none.
+    Ok(unsafe { up.written() })
 }
 
 /// `dx [count, height, width]`, the gradient by `x` of `sum(dup * up)`.
 ///
 /// # Errors
 /// Where a slice's length is not the shape's.
-pub fn upsample_bilinear_gradient(planes: Planes, dup: &[f32], dx: &mut [f32]) -> Result<(), ShapeError> {
+pub fn upsample_bilinear_gradient<'y>(
+    planes: Planes,
+    dup: &[f32],
+    dx: impl Into<Room<'y>>,
+) -> Result<&'y mut [f32], ShapeError> {
+    let mut dx = dx.into();
     let plane = planes.check(dx.len(), dup.len())?;
     if plane > 0 {
-        dx.par_chunks_exact_mut(plane).zip(dup.par_chunks_exact(4 * plane)).for_each(|(dx, dup)| {
+        dx.parts(plane).zip(dup.par_chunks_exact(4 * plane)).for_each(|(dx, dup)| {
             vectorised(
                 #[inline(always)]
                 || plane_gradient(planes, dup, dx),
             );
         });
     }
-    Ok(())
+    // SAFETY: as there.
+    Ok(unsafe { dx.written() })
 }
 
 #[inline(always)]

@@ -19,6 +19,7 @@ use crate::conv::{Activation, Conv, Epilogue};
 use crate::finish::Shared;
 use crate::gather::RowPart;
 use crate::level::Mode;
+use crate::memory::Room;
 use crate::product::Layout;
 use crate::scratch;
 use crate::tile::{Tile, by_weights};
@@ -92,13 +93,13 @@ pub(crate) struct Strip {
 }
 
 /// Computes all of `y`; every element is written once.
-pub(crate) fn product(
+pub(crate) fn product<'y>(
     kind: Kind,
     layout: Layout,
     (weights, x): (&PackedWeights, &[f32]),
     epilogue: Epilogue<'_>,
-    y: &mut [f32],
-) {
+    mut y: Room<'y>,
+) -> &'y mut [f32] {
     let made_for = weights.made_for;
     let lead = if kind == Kind::Doubling { made_for.padding } else { [0, 0] };
     let padding = match made_for.direction {
@@ -107,7 +108,7 @@ pub(crate) fn product(
         Direction::InputGradient => made_for.padding.map(|padding| 2 - padding),
     };
     let tiling = Tiling::new(layout.images, layout.size, kind.outputs(), lead);
-    let product = Product { kind, layout, tiling, weights, padding, epilogue, y: Shared::new(y) };
+    let product = Product { kind, layout, tiling, weights, padding, epilogue, y: Shared::over(&mut y) };
     (0..tiling.strips()).into_par_iter().for_each(|strip| {
         scratch::with(|scratch| {
             let scratch::Scratch { panel, sums, filter, .. } = scratch;
@@ -118,6 +119,8 @@ pub(crate) fn product(
             product.multiply(tiles, inputs, sums, filter);
         });
     });
+    // SAFETY: the strips' tiles are all of every plane, and each writes all of its channels.
+    unsafe { y.written() }
 }
 
 impl Product<'_> {
@@ -173,7 +176,7 @@ impl Product<'_> {
         let channels = self.weights.outputs / self.kind.output_phases();
         outputs.give(level, &self.tiling, parts, |image, first, count| {
             // SAFETY: each tile of each channel lies in one strip.
-            unsafe { self.y.part((image * channels + channel) * plane + first, count) }
+            unsafe { self.y.room((image * channels + channel) * plane + first, count) }
         });
     }
 }

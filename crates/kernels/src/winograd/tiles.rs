@@ -1,5 +1,7 @@
 //! Tiles of images: strips of them set out number by number, and back.
 
+use std::mem::MaybeUninit;
+
 use super::transform::Wide;
 use crate::gather::{Grid, RowPart, Source};
 use crate::lanes::Lanes;
@@ -158,7 +160,7 @@ impl Outputs {
         level: Level,
         tiling: &Tiling,
         parts: &[RowPart],
-        to: impl Fn(usize, usize, usize) -> &'a mut [f32],
+        to: impl Fn(usize, usize, usize) -> &'a mut [MaybeUninit<f32>],
     ) {
         let Tiling { size: [rows, cols], step, lead, .. } = *tiling;
         let each = (step * step).next_multiple_of(BLOCK);
@@ -180,7 +182,7 @@ impl Outputs {
                     _ => join::<6>(tiles, part.len, &mut *self.line),
                 }
                 let to = to(part.image, at * cols + part.col * step + low - lead[1], high - low);
-                to.copy_from_slice(&self.line[low..high]);
+                to.write_copy_of_slice(&self.line[low..high]);
             }
         }
     }

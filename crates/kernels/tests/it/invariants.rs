@@ -193,6 +193,7 @@ fn shapes_that_make_no_sense_are_errors() {
     let short = convolve(&conv, &[0.0; 3], &[0.0; 108], Epilogue::default(), &mut [0.0; 140]);
     assert_eq!(short.unwrap_err(), ShapeError::Length { name: "x", given: 3, wanted: 105 });
     let packed = pack_input_gradient(&conv, &[0.0; 108], Mode::default()).unwrap();
-    let turned = forward(&conv, &[0.0; 105], &packed, Epilogue::default(), &mut [0.0; 140]);
+    let mut room = [0.0; 140];
+    let turned = forward(&conv, &[0.0; 105], &packed, Epilogue::default(), &mut room);
     assert_eq!(turned.unwrap_err(), ShapeError::Weights);
 }
